@@ -1,0 +1,63 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void replace_controls(char *text)
+{
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c < 0x20 || c == 0x7f)
+			*text = '?';
+	}
+}
+
+bool error_set(struct error *err, const char *format, ...)
+{
+	char text[sizeof(
+		err->text)]; /* apart from err, whose own text may be among the arguments */
+	va_list arguments;
+
+	if (err == NULL)
+		return false;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	replace_controls(text);
+	memcpy(err->text, text, strlen(text) + 1);
+	return false;
+}
+
+bool error_prefix(struct error *err, const char *format, ...)
+{
+	static const char separator[] = ": ";
+	char prefix[sizeof(err->text)];
+	va_list arguments;
+	const size_t room = sizeof(err->text) - sizeof(separator);
+	size_t text_length, prefix_length, prefix_room;
+
+	if (err == NULL)
+		return false;
+	va_start(arguments, format);
+	vsnprintf(prefix, sizeof(prefix), format, arguments);
+	va_end(arguments);
+	replace_controls(prefix);
+
+	/* A prefix that is too long (a deep path) is cut: the reason behind it matters more. */
+	prefix_length = strlen(prefix);
+	text_length = strlen(err->text);
+	prefix_room = room - (text_length < room / 2 ? text_length : room / 2);
+	if (prefix_length > prefix_room) {
+		prefix_length = prefix_room;
+		memcpy(prefix + prefix_length - 3, "...", 3);
+	}
+	if (text_length > room - prefix_length)
+		text_length = room - prefix_length;
+	memmove(err->text + prefix_length + strlen(separator), err->text, text_length);
+	err->text[prefix_length + strlen(separator) + text_length] = '\0';
+	memcpy(err->text + prefix_length, separator, strlen(separator));
+	memcpy(err->text, prefix, prefix_length);
+	return false;
+}
