@@ -1,0 +1,122 @@
+#include "analyzer/duplicates.h"
+
+#include <stdlib.h>
+
+#define WITHIN_NS INT64_C(1000000)
+#define CLOSE_NS  INT64_C(20000)
+
+enum { WINDOW = 8192, CHAINS = 16384 };
+
+struct seen {
+	uint64_t direction;
+	int64_t ts_ns;
+	struct flow *flow;
+	uint64_t serial;
+	uint64_t vlan_tags;
+	uint32_t seq, ack, payload_len, interface, file;
+	uint16_t checksum, window, ip_id;
+	uint8_t flags, ttl;
+	uint32_t number;   /* in order of arrival, from 1 */
+	uint32_t previous; /* number of the one before it in its chain; 0: none */
+};
+
+struct duplicates {
+	struct seen window[WINDOW];
+	uint32_t chain[CHAINS]; /* number of the latest of each chain; 0: none */
+	uint32_t added;         /* wraps: a number that comes again meets other content */
+};
+
+struct duplicates *duplicates_new(void)
+{
+	return calloc(1, sizeof(struct duplicates));
+}
+
+void duplicates_free(struct duplicates *d)
+{
+	free(d);
+}
+
+/* direction is a keyed hash already; the rest need not be, as it cannot lengthen a chain beyond one
+ * direction's segments. */
+static uint32_t chain_of(uint64_t direction, const struct segment *s)
+{
+	uint64_t x = direction ^ ((uint64_t)s->seq << 32 | s->ack) ^ ((uint64_t)s->checksum << 16);
+
+	x *= UINT64_C(0x9e3779b97f4a7c15);
+	return (uint32_t)(x >> 50) & (CHAINS - 1);
+}
+
+static bool same_content(const struct seen *e, uint64_t direction, const struct segment *s)
+{
+	return e->direction == direction && e->seq == s->seq && e->ack == s->ack &&
+	       e->checksum == s->checksum && e->flags == s->flags && e->window == s->window &&
+	       e->payload_len == s->payload_len;
+}
+
+/* The same IPv4 identification, or where there is none, signs of another tap. */
+static bool same_packet(const struct seen *e, const struct segment *s, int64_t apart_ns)
+{
+	if (e->ip_id != s->ip_id)
+		return false;
+	if (s->ip_id != 0)
+		return true;
+	if (e->ttl != s->ttl || e->vlan_tags != s->vlan_tags || e->interface != s->interface ||
+	    e->file != s->file)
+		return true;
+	return (s->payload_len > 0 || (s->flags & TCP_SYN)) && apart_ns <= CLOSE_NS;
+}
+
+bool duplicates_find(const struct duplicates *d, uint64_t direction, const struct segment *s,
+		     struct flow **of, uint64_t *serial)
+{
+	uint32_t number = d->chain[chain_of(direction, s)];
+
+	/* a place taken over by a later segment ends the chain: the ones before it are older still */
+	while (number != 0) {
+		const struct seen *e = &d->window[number % WINDOW];
+		int64_t apart = s->ts_ns - e->ts_ns;
+
+		if (e->number != number)
+			break;
+		if (apart < 0)
+			apart = -apart;
+		if (apart <= WITHIN_NS && same_content(e, direction, s) &&
+		    same_packet(e, s, apart)) {
+			*of = e->flow;
+			*serial = e->serial;
+			return true;
+		}
+		number = e->previous;
+	}
+	return false;
+}
+
+void duplicates_add(struct duplicates *d, uint64_t direction, const struct segment *s,
+		    struct flow *flow, uint64_t serial)
+{
+	uint32_t *chain = &d->chain[chain_of(direction, s)], number = ++d->added;
+
+	d->window[number % WINDOW] = (struct seen){.direction = direction,
+						   .ts_ns = s->ts_ns,
+						   .flow = flow,
+						   .serial = serial,
+						   .vlan_tags = s->vlan_tags,
+						   .seq = s->seq,
+						   .ack = s->ack,
+						   .payload_len = s->payload_len,
+						   .interface = s->interface,
+						   .file = s->file,
+						   .checksum = s->checksum,
+						   .window = s->window,
+						   .ip_id = s->ip_id,
+						   .flags = s->flags,
+						   .ttl = s->ttl,
+						   .number = number,
+						   .previous = *chain};
+	*chain = number;
+}
+
+size_t duplicates_memory(void)
+{
+	return sizeof(struct duplicates);
+}

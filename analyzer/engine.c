@@ -1,0 +1,391 @@
+#include "analyzer/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/engine_state.h"
+#include "analyzer/incarnation.h"
+#include "analyzer/intake.h"
+#include "analyzer/packed.h"
+#include "analyzer/time_wait.h"
+
+#define SECOND_NS INT64_C(1000000000)
+
+struct engine_config engine_defaults(void)
+{
+	return (struct engine_config){.msl_ns = 120 * SECOND_NS, .stuck_ns = 60 * SECOND_NS};
+}
+
+size_t engine_connection_size(void)
+{
+	return sizeof(struct connection);
+}
+
+static bool no_memory(struct error *err)
+{
+	return error_set(err, "out of memory while tracking connections");
+}
+
+struct engine *engine_new(const struct engine_config *config, struct engine_sink sink,
+			  struct error *err)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+
+	if (e) {
+		e->config = *config;
+		e->sink = sink;
+		e->two_msl_ns = 2 * config->msl_ns;
+		e->now_ns = e->latest_ns = INT64_MIN;
+		e->table = flow_table_new(config->hash_key);
+		e->duplicates = config->keep_duplicates ? NULL : duplicates_new();
+	}
+	if (!e || !e->table || (!e->duplicates && !config->keep_duplicates)) {
+		engine_free(e);
+		no_memory(err);
+		return NULL;
+	}
+	return e;
+}
+
+void engine_free(struct engine *e)
+{
+	if (!e)
+		return;
+	flow_table_free(e->table);
+	duplicates_free(e->duplicates);
+	free(e);
+}
+
+const struct engine_counts *engine_counts(const struct engine *e)
+{
+	return &e->counts;
+}
+
+static size_t total_memory(const struct engine *e)
+{
+	return e->memory + flow_table_memory(e->table) + (e->duplicates ? duplicates_memory() : 0);
+}
+
+static void account(struct engine *e, struct flow *f)
+{
+	size_t now = f->live     ? connection_memory(f->live)
+		     : f->packed ? packed_memory(f->packed)
+				 : 0;
+
+	e->memory += now - f->memory;
+	f->memory = now;
+}
+
+struct connection *engine_connection(struct engine *e, struct flow *f)
+{
+	if (f->live || !f->packed)
+		return f->live;
+	f->live = packed_open(f->packed);
+	if (!f->live)
+		return NULL;
+	free(f->packed);
+	f->packed = NULL;
+	account(e, f);
+	return f->live;
+}
+
+static void pack(struct engine *e, struct flow *f)
+{
+	bool ladder_wanted = e->config.ladders == LADDERS_ALL ||
+			     (e->config.ladders == LADDERS_UNCLEAN && !judge_is_clean(f->live));
+
+	if (!ladder_wanted)
+		ladder_free(&f->live->ladder);
+	f->packed = packed_of(f->live);
+	if (f->packed) {
+		connection_free(f->live);
+		f->live = NULL;
+	}
+	account(e, f);
+}
+
+/* The ring of those that ended last: who falls out is packed. */
+static void schedule_pack(struct engine *e, struct flow *f)
+{
+	struct flow **place = &e->ended[e->ended_next++ % ENDED_RING];
+
+	if (*place) {
+		(*place)->recently_ended = false;
+		if ((*place)->live)
+			pack(e, *place);
+	}
+	*place = f;
+	f->recently_ended = true;
+}
+
+static enum flow_queue queue_of(const struct flow *f, const struct connection *c)
+{
+	if (f->superseded || connection_ended(c))
+		return QUEUE_ENDED;
+	if (connection_syn_sent(c))
+		return QUEUE_ATTEMPT;
+	return c->handshake_done ? QUEUE_ALIVE : QUEUE_HALF;
+}
+
+void engine_settle(struct engine *e, struct flow *f)
+{
+	if (!f->live)
+		return;
+	account(e, f);
+	if (!f->recently_ended && (f->superseded || connection_ended(f->live)))
+		schedule_pack(e, f);
+	if (flow_count(e->table) > e->counts.peak_connections)
+		e->counts.peak_connections = flow_count(e->table);
+	if (total_memory(e) > e->counts.peak_memory)
+		e->counts.peak_memory = total_memory(e);
+}
+
+/* Judges a flow, tells the sink and forgets it. */
+static bool forget(struct engine *e, struct flow *f, enum end_reason reason, int64_t until_ns,
+		   struct error *err)
+{
+	struct judge_end end = {
+		.reason = reason,
+		.until_ns = until_ns,
+		.two_msl_ns = e->two_msl_ns,
+		.stuck_ns = e->config.stuck_ns,
+		.ladder = e->config.ladders == LADDERS_ALL    ? JUDGE_LADDER_ALWAYS
+			  : e->config.ladders == LADDERS_NONE ? JUDGE_LADDER_NEVER
+							      : JUDGE_LADDER_UNCLEAN,
+	};
+	struct verdict verdict;
+	bool ok;
+
+	if (!engine_connection(e, f))
+		return no_memory(err);
+	judge(f, f->live, &end, &e->room, &verdict);
+	for (uint32_t i = 0; f->recently_ended && i < ENDED_RING; i++)
+		if (e->ended[i] == f)
+			e->ended[i] = NULL;
+	e->memory -= f->memory;
+	ok = e->sink.verdict(e->sink.context, &verdict, err);
+	flow_remove(e->table, f);
+	e->counts.connections++;
+	return ok;
+}
+
+static bool expire(struct engine *e, enum flow_queue queue, int64_t after_ns, struct error *err)
+{
+	struct flow *f;
+
+	while ((f = flow_queue_head(e->table, queue)) && e->now_ns - f->active_ns >= after_ns)
+		if (!forget(e, f, END_IDLE_TIMEOUT, f->active_ns + after_ns, err))
+			return false;
+	return true;
+}
+
+bool engine_time(struct engine *e, int64_t ts_ns, bool ts_confirmed, struct error *err)
+{
+	if (ts_ns > e->latest_ns)
+		e->latest_ns = ts_ns;
+	if (e->now_ns == INT64_MIN)
+		e->now_ns = ts_ns; /* nothing is remembered yet that it could forget */
+	if (!ts_confirmed || ts_ns <= e->now_ns)
+		return true;
+	e->now_ns = ts_ns;
+	return expire(e, QUEUE_ATTEMPT, e->two_msl_ns, err) &&
+	       expire(e, QUEUE_HALF, e->two_msl_ns, err) &&
+	       expire(e, QUEUE_ENDED, e->two_msl_ns, err) &&
+	       (e->config.idle_timeout_ns == 0 ||
+		expire(e, QUEUE_ALIVE, e->config.idle_timeout_ns, err));
+}
+
+/* The one silent longest in a queue, but for the one that a segment was just given to. */
+static struct flow *longest_silent(const struct engine *e, enum flow_queue queue,
+				   const struct flow *but)
+{
+	struct flow *f = flow_queue_head(e->table, queue);
+
+	return f == but && f ? f->behind : f;
+}
+
+static struct flow *least_valuable(struct engine *e, const struct flow *but, uint64_t **counter)
+{
+	struct flow *f = longest_silent(e, QUEUE_ATTEMPT, but), *half, *alive;
+
+	*counter = &e->counts.evicted_unanswered;
+	if (f)
+		return f;
+	*counter = &e->counts.evicted_ended;
+	f = longest_silent(e, QUEUE_ENDED, but);
+	if (f)
+		return f;
+	*counter = &e->counts.evicted_alive;
+	half = longest_silent(e, QUEUE_HALF, but);
+	alive = longest_silent(e, QUEUE_ALIVE, but);
+	if (!half || !alive)
+		return half ? half : alive;
+	return half->active_ns <= alive->active_ns ? half : alive;
+}
+
+/* Back within the bounds; the flow that a segment was just given to stays. */
+static bool keep_bounds(struct engine *e, const struct flow *but, struct error *err)
+{
+	while ((e->config.max_flows && flow_count(e->table) > e->config.max_flows) ||
+	       (e->config.max_memory && total_memory(e) > e->config.max_memory)) {
+		uint64_t *counter;
+		struct flow *f = least_valuable(e, but, &counter);
+
+		if (!f)
+			return true;
+		++*counter;
+		e->counts.evicted++;
+		if (!forget(e, f, END_EVICTED, e->latest_ns, err))
+			return false;
+	}
+	return true;
+}
+
+/* A capture duplicate belongs to the connection that has the first copy. */
+static bool is_duplicate(struct engine *e, const struct arrival *a)
+{
+	struct flow *of;
+	uint64_t serial;
+
+	if (!e->duplicates ||
+	    !duplicates_find(e->duplicates, a->hash ^ a->way, a->segment, &of, &serial))
+		return false;
+	if (of->serial == serial) {
+		of->duplicates++;
+		incarnation_note_duplicate(of, a->segment);
+	}
+	e->counts.duplicates++;
+	return true;
+}
+
+/* The first segment back after the tuple of an older incarnation was reused. */
+static void answer_reuse(struct engine *e, struct flow *placed, const struct arrival *a)
+{
+	struct flow *running = placed->running ? placed : placed->newer;
+	struct flow *older = running ? running->older : NULL;
+	struct connection *c;
+
+	if (!older || !older->awaits_answer || running->initiator_way == a->way)
+		return;
+	c = engine_connection(e, older);
+	if (c)
+		time_wait_answer(c, a->segment);
+	older->awaits_answer = false;
+	engine_settle(e, older);
+}
+
+static bool deliver(struct engine *e, const struct arrival *a, struct place place)
+{
+	struct flow *f = place.flow;
+	struct connection *c = engine_connection(e, f);
+	enum side from = flow_side(f, a->way);
+	bool keep_ladder = e->config.ladders != LADDERS_NONE, ok = true;
+
+	if (!c)
+		return false;
+	if (!f->seen[a->way]) {
+		f->seen[a->way] = f->lane_known[a->way] = true;
+		f->vlan_tags[a->way] = a->segment->vlan_tags;
+	}
+	switch (place.how) {
+	case PLACE_TAKE:
+		ok = intake(c, from, a->segment, &a->at, e->two_msl_ns, keep_ladder);
+		break;
+	case PLACE_COUNT:
+		intake_count(c, from, a->segment, keep_ladder);
+		break;
+	case PLACE_NOTE:
+		ok = incarnation_note_syn(e, f, a);
+		break;
+	}
+	answer_reuse(e, f, a);
+	flow_touch(e->table, f, queue_of(f, c), e->now_ns);
+	engine_settle(e, f);
+	return ok;
+}
+
+bool engine_segment(struct engine *e, const struct segment *s, struct error *err)
+{
+	struct arrival a = {.segment = s,
+			    .at = {.ts_ns = s->ts_ns,
+				   .packet = s->packet,
+				   .file = s->file,
+				   .ordinal = e->ordinal + 1}};
+	struct flow *running;
+	struct place place;
+
+	a.key = flow_key_of(&s->src, s->sport, &s->dst, s->dport, s->ip_version, &a.way);
+	a.hash = flow_hash(e->table, &a.key, &s->tunnel);
+	if (is_duplicate(e, &a))
+		return true;
+	e->ordinal++;
+	e->counts.segments++;
+	running = flow_find(e->table, a.hash, &a.key, &s->tunnel, a.way, s->vlan_tags);
+	place = incarnation_place(e, &a, running);
+	if (!place.flow || !deliver(e, &a, place))
+		return no_memory(err);
+	if (e->duplicates)
+		duplicates_add(e->duplicates, a.hash ^ a.way, s, place.flow, place.flow->serial);
+	return keep_bounds(e, place.flow, err);
+}
+
+static enum finding_code icmp_code(enum icmp_kind kind)
+{
+	switch (kind) {
+	case ICMP_UNREACHABLE:
+		return FINDING_ICMP_UNREACHABLE;
+	case ICMP_PROHIBITED:
+		return FINDING_ICMP_PROHIBITED;
+	case ICMP_TOO_BIG:
+		return FINDING_ICMP_TOO_BIG;
+	case ICMP_TIME_EXCEEDED:
+		return FINDING_ICMP_TIME_EXCEEDED;
+	default:
+		return FINDING_ICMP_OTHER;
+	}
+}
+
+bool engine_icmp(struct engine *e, const struct icmp_error *icmp, struct error *err)
+{
+	enum way way;
+	struct flow_key key = flow_key_of(&icmp->src, icmp->sport, &icmp->dst, icmp->dport,
+					  icmp->ip_version, &way);
+	struct flow *f = flow_find_any(e->table, flow_hash(e->table, &key, &icmp->tunnel), &key,
+				       &icmp->tunnel);
+	struct moment at = {.ts_ns = icmp->ts_ns,
+			    .packet = icmp->packet,
+			    .file = icmp->file,
+			    .ordinal = e->ordinal};
+	struct connection *c = f ? engine_connection(e, f) : NULL;
+
+	if (!f)
+		return true;
+	if (!c || !connection_event(c, icmp_code(icmp->kind), flow_side(f, way), &at,
+				    (uint32_t)icmp->type << 8 | icmp->code, icmp->mtu))
+		return no_memory(err);
+	engine_settle(e, f);
+	return true;
+}
+
+static struct flow *next_to_finish(const struct engine *e)
+{
+	struct flow *first = NULL;
+
+	for (int q = 0; q < FLOW_QUEUES; q++) {
+		struct flow *f = flow_queue_head(e->table, (enum flow_queue)q);
+
+		if (f && (!first || f->serial < first->serial))
+			first = f;
+	}
+	return first;
+}
+
+bool engine_finish(struct engine *e, struct error *err)
+{
+	struct flow *f;
+
+	while ((f = next_to_finish(e)))
+		if (!forget(e, f, END_CAPTURE_END, e->latest_ns, err))
+			return false;
+	return true;
+}

@@ -1,0 +1,64 @@
+/* The analyzer: segments in, verdicts out.
+ *
+ * It does no I/O and reads no clock: time is the packets'. One engine judges one recording. Each
+ * connection reaches the sink exactly once, when it is forgotten or at engine_finish. */
+#ifndef LASTACK_ANALYZER_ENGINE_H
+#define LASTACK_ANALYZER_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analyzer/verdict.h"
+#include "base/error.h"
+#include "parsers/segment.h"
+
+struct engine;
+
+enum ladder_policy { LADDERS_UNCLEAN, LADDERS_ALL, LADDERS_NONE };
+
+struct engine_config {
+	int64_t msl_ns;          /* 2MSL is twice this */
+	int64_t idle_timeout_ns; /* silence that ends a connection without an end; 0: never */
+	int64_t stuck_ns;        /* CLOSE_WAIT or FIN_WAIT_2 of this length is a finding */
+	size_t max_flows;        /* connections remembered at once; 0: no bound */
+	size_t max_memory;       /* bytes for connections and their parts; 0: no bound */
+	bool keep_duplicates;    /* do not look for capture duplicates */
+	enum ladder_policy ladders;
+	uint8_t hash_key[16];
+};
+
+/* The defaults of the contract: MSL 120 s, no idle timeout, 60 s stuck; the hash key is all zero. */
+struct engine_config engine_defaults(void);
+
+/* Takes a verdict; false with err stops the run. */
+struct engine_sink {
+	bool (*verdict)(void *context, const struct verdict *verdict, struct error *err);
+	void *context;
+};
+
+struct engine_counts {
+	uint64_t segments; /* judged, capture duplicates and land left out */
+	uint64_t duplicates;
+	uint64_t connections; /* told to the sink so far */
+	uint64_t evicted;     /* forgotten early at a bound, by what they were: */
+	uint64_t evicted_unanswered, evicted_ended, evicted_alive;
+	uint64_t peak_connections; /* remembered at once */
+	uint64_t peak_memory;      /* bytes, by our own account */
+};
+
+struct engine *engine_new(const struct engine_config *config, struct engine_sink sink,
+			  struct error *err);
+/* Tells the time of a packet, decoded or not; before its segment. ts_confirmed as in struct packet. */
+bool engine_time(struct engine *engine, int64_t ts_ns, bool ts_confirmed, struct error *err);
+bool engine_segment(struct engine *engine, const struct segment *segment, struct error *err);
+bool engine_icmp(struct engine *engine, const struct icmp_error *icmp, struct error *err);
+/* The capture is over: judges all that is left, oldest first. */
+bool engine_finish(struct engine *engine, struct error *err);
+const struct engine_counts *engine_counts(const struct engine *engine);
+void engine_free(struct engine *engine); /* NULL is fine */
+
+/* Bytes of one remembered connection without its buffers, for the documentation and the tests. */
+size_t engine_connection_size(void);
+
+#endif

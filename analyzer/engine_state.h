@@ -1,0 +1,44 @@
+/* What the parts of the engine share. Not for use outside analyzer/. */
+#ifndef LASTACK_ANALYZER_ENGINE_STATE_H
+#define LASTACK_ANALYZER_ENGINE_STATE_H
+
+#include "analyzer/duplicates.h"
+#include "analyzer/engine.h"
+#include "analyzer/flow_table.h"
+#include "analyzer/judge.h"
+
+/* Connections that have ended are packed when this many others have ended after them: their last
+ * retransmissions and resets have mostly come by then. */
+enum { ENDED_RING = 256 };
+
+struct engine {
+	struct engine_config config;
+	struct engine_sink sink;
+	struct engine_counts counts;
+	struct flow_table *table;
+	struct duplicates *duplicates; /* NULL with keep_duplicates */
+	int64_t two_msl_ns;
+	int64_t now_ns;    /* largest confirmed time of any packet */
+	int64_t latest_ns; /* largest time of any packet */
+	uint64_t ordinal;  /* segments so far */
+	size_t memory;     /* of connections, live and packed */
+	struct flow *ended[ENDED_RING];
+	uint32_t ended_next;
+	struct judge_room room;
+};
+
+/* One segment on its way through the engine. */
+struct arrival {
+	const struct segment *segment;
+	struct moment at;
+	struct flow_key key;
+	uint64_t hash;
+	enum way way;
+};
+
+/* The connection of a flow, unpacked if need be; NULL without memory. */
+struct connection *engine_connection(struct engine *e, struct flow *flow);
+/* Accounts for what a flow's connection holds now, and queues it by its state. */
+void engine_settle(struct engine *e, struct flow *flow);
+
+#endif

@@ -1,0 +1,303 @@
+#include "analyzer/fin.h"
+
+#include "analyzer/sequence.h"
+
+enum { SHIFT_MAX = 14 }; /* RFC 7323, 2.3 */
+
+/* The largest right edge the peer advertised; false where no window of it was seen. */
+static bool window_edge(const struct connection *c, enum side from, uint32_t *edge)
+{
+	const struct direction *sender = &c->dir[from], *peer = &c->dir[peer_of(from)];
+
+	if (peer->window_seen) {
+		*edge = peer->window_right;
+		return true;
+	}
+	if (peer->spoke && peer->window_max > 0 && sender->isn_known) {
+		*edge = sender->isn + 1 + peer->window_max;
+		return true;
+	}
+	return false;
+}
+
+enum fin_verdict fin_acceptable(const struct connection *c, enum side from, const struct segment *s)
+{
+	const struct direction *sender = &c->dir[from];
+	uint32_t seq = s->seq + ((s->flags & TCP_SYN) ? 1 : 0), edge;
+
+	if (from == SIDE_RESPONDER && connection_syn_sent(c) && !(s->flags & TCP_SYN))
+		return FIN_FACING_SYN;
+	if (sender->isn_known && !seq_gt(seq, sender->isn))
+		return FIN_NOT_ABOVE_ISN;
+	if (window_edge(c, from, &edge) && seq_gt(seq, edge))
+		return FIN_OUTSIDE_WINDOW;
+	return FIN_COUNTS;
+}
+
+static bool violation(struct connection *c, enum finding_code code, enum side fin_of,
+		      const struct moment *at, uint32_t x, uint32_t y)
+{
+	c->teardown->fin[fin_of].violated = true;
+	return connection_event(c, code, fin_of, at, x, y);
+}
+
+/* What data of X captured before the FIN lets Y acknowledge. */
+static uint32_t highest_due_ack(const struct fin *f)
+{
+	uint32_t due = f->seq + 1;
+
+	return f->had_data ? seq_max(due, f->data_before) : due;
+}
+
+static bool is_duplicate_ack(const struct direction *d, const struct segment *s)
+{
+	return d->acked && d->acks[0] == s->ack && d->window == s->window;
+}
+
+/* An ACK of exactly fin_seq after the FIN came in order: all data, not the FIN. Judged at the end. */
+static void note_unconsumed(struct connection *c, enum side from, const struct segment *s,
+			    const struct moment *at)
+{
+	struct fin *f = &c->teardown->fin[peer_of(from)];
+	const struct direction *d = &c->dir[from];
+
+	if (s->ack != f->seq || s->payload_len > 0 || (s->flags & (TCP_FIN | TCP_SYN)))
+		return;
+	if (!f->in_order || f->unconsumed.ordinal || (d->nxt_known && s->seq != d->snd_nxt))
+		return;
+	if (is_duplicate_ack(d, s) || f->retransmissions > 0)
+		f->unconsumed = *at;
+}
+
+/* A FIN that lay outside the window counts once the peer acknowledges exactly its number + 1. */
+static bool adopt_noted_fin(struct connection *c, enum side from, uint32_t ack);
+
+bool fin_acknowledged(struct connection *c, enum side from, const struct segment *s,
+		      const struct moment *at)
+{
+	struct teardown_part *t = c->teardown;
+	enum side holder = peer_of(from);
+	struct fin *f;
+	bool ok = true;
+
+	if (!t || !(s->flags & TCP_ACK))
+		return true;
+	if (!t->fin[holder].seen && !adopt_noted_fin(c, from, s->ack))
+		return true;
+	f = &t->fin[holder];
+	if (!fin_is_covered(f->seq, s->ack)) {
+		note_unconsumed(c, from, s, at);
+		return true;
+	}
+	f->covered_exactly |= s->ack == f->seq + 1;
+	if (seq_gt(s->ack, highest_due_ack(f)))
+		ok = violation(c, FINDING_FIN_OVER_ACKED, holder, at, s->ack, f->seq);
+	if (f->covered.ordinal)
+		return ok;
+	f->covered = *at;
+	f->covered_by_fin = s->flags & TCP_FIN;
+	/* RFC 9293, 3.10.7.4: having sent FIN, from's own SND.NXT lies behind it */
+	if (t->fin[from].seen && s->payload_len == 0 && !(s->flags & TCP_FIN) &&
+	    s->seq == t->fin[from].seq)
+		ok &= violation(c, FINDING_FIN_SENDER_NOT_ADVANCED, from, at, s->seq,
+				t->fin[from].seq);
+	return ok;
+}
+
+/* An ACK captured before the FIN covers it: capture order is not sending order. */
+static bool cover_at_once(struct connection *c, enum side from)
+{
+	struct teardown_part *t = c->teardown;
+	struct fin *f = &t->fin[from];
+	const struct direction *peer = &c->dir[peer_of(from)];
+
+	if (!peer->acked || !fin_is_covered(f->seq, peer->ack_max))
+		return true;
+	f->covered = f->at;
+	f->covered_by_fin = peer->ack_max_by_fin;
+	f->covered_exactly = peer->ack_max == f->seq + 1;
+	for (uint8_t i = 0; i < peer->ack_count; i++)
+		f->covered_exactly |= peer->acks[i] == f->seq + 1;
+	if (peer->ahead_bytes > 0 && fin_is_covered(f->seq, peer->ahead_ack))
+		t->half_close[peer_of(from)] += peer->ahead_bytes;
+	if (seq_gt(peer->ack_max, highest_due_ack(f)))
+		return violation(c, FINDING_FIN_OVER_ACKED, from, &f->at, peer->ack_max, f->seq);
+	return true;
+}
+
+/* What is known of a FIN when it is captured; ack and data are its sender's before it. */
+static bool fin_register(struct connection *c, enum side from, const struct fin *captured)
+{
+	struct direction *d = &c->dir[from];
+	struct fin *f = &c->teardown->fin[from];
+	bool ok = true;
+
+	*f = *captured;
+	f->seen = true;
+	ranges_reach(&d->captured, f->seq);
+	f->in_order = !ranges_gap_below(&d->captured, f->seq);
+	ranges_add(&d->captured, f->seq, 1);
+	d->snd_nxt = d->nxt_known ? seq_max(d->snd_nxt, f->seq + 1) : f->seq + 1;
+	d->nxt_known = true;
+	if (f->had_data && seq_gt(f->data_before, f->seq))
+		ok = violation(c, FINDING_FIN_BELOW_DATA, from, &f->at, f->seq, f->data_before);
+	return ok & cover_at_once(c, from);
+}
+
+static bool adopt_noted_fin(struct connection *c, enum side from, uint32_t ack)
+{
+	enum side holder = peer_of(from);
+
+	if (!c->notes)
+		return false;
+	for (int i = 0; i < NOTED_FINS; i++) {
+		struct noted_fin *n = &c->notes->fin[i];
+
+		if (!n->used || n->from != holder || n->seq + 1 != ack)
+			continue;
+		n->used = false;
+		/* what was noted of it is taken back with the finding (judge.c) */
+		fin_register(c, holder,
+			     &(struct fin){.at = n->at,
+					   .seq = n->seq,
+					   .payload = n->payload,
+					   .ack = n->ack,
+					   .has_ack = n->has_ack});
+		return true;
+	}
+	return false;
+}
+
+/* The last two FINs outside the window are kept. */
+static bool note_fin(struct connection *c, enum side from, const struct segment *s,
+		     const struct moment *at)
+{
+	struct notes *n = connection_notes(c);
+
+	if (!n)
+		return false;
+	if (n->fin[0].used)
+		c->limits |= LIMIT_FINS;
+	n->fin[0] = n->fin[1];
+	n->fin[1] = (struct noted_fin){.at = *at,
+				       .seq = s->seq + s->payload_len +
+					      ((s->flags & TCP_SYN) ? 1 : 0),
+				       .payload = s->payload_len,
+				       .ack = s->ack,
+				       .from = (uint8_t)from,
+				       .has_ack = s->flags & TCP_ACK,
+				       .used = true};
+	return true;
+}
+
+static bool fin_again(struct connection *c, enum side from, uint32_t number,
+		      const struct moment *at, enum fin_verdict verdict)
+{
+	struct fin *f = &c->teardown->fin[from];
+
+	if (number == f->seq) {
+		f->retransmissions++;
+		f->unanswered_copies++;
+		if (!f->in_order)
+			f->in_order = !ranges_gap_below(&c->dir[from].captured, f->seq);
+		return true;
+	}
+	if (verdict != FIN_COUNTS)
+		return connection_event(c, FINDING_FIN_UNACCEPTABLE, from, at, number, verdict);
+	c->dir[from].snd_nxt = seq_max(c->dir[from].snd_nxt, number + 1);
+	return violation(c, FINDING_FIN_MOVED, from, at, number, f->seq);
+}
+
+bool fin_captured(struct connection *c, enum side from, const struct segment *s,
+		  const struct moment *at, enum fin_verdict verdict, const struct direction *before)
+{
+	uint32_t number = s->seq + s->payload_len + ((s->flags & TCP_SYN) ? 1 : 0);
+	struct teardown_part *t = connection_teardown(c);
+	struct fin captured;
+
+	if (!t)
+		return false;
+	if (t->fin[from].seen)
+		return fin_again(c, from, number, at, verdict);
+	if (verdict != FIN_COUNTS) {
+		bool ok = connection_event(c, FINDING_FIN_UNACCEPTABLE, from, at, number, verdict);
+
+		return verdict == FIN_OUTSIDE_WINDOW ? ok & note_fin(c, from, s, at) : ok;
+	}
+	captured = (struct fin){.at = *at,
+				.seq = number,
+				.payload = s->payload_len,
+				.ack = s->ack,
+				.has_ack = s->flags & TCP_ACK,
+				.had_data = before->data,
+				.data_before = before->data_end};
+	return fin_register(c, from, &captured);
+}
+
+bool fin_followed(struct connection *c, enum side from, const struct segment *s,
+		  const struct moment *at)
+{
+	const struct fin *f;
+	uint32_t end = s->seq + s->payload_len + ((s->flags & TCP_SYN) ? 1 : 0);
+
+	if (!c->teardown || !c->teardown->fin[from].seen || s->payload_len == 0)
+		return true;
+	f = &c->teardown->fin[from];
+	/* one byte on the FIN's number is a keep-alive */
+	if (seq_gt(end, f->seq + 1) || (end == f->seq + 1 && s->payload_len >= 2))
+		return violation(c, FINDING_DATA_AFTER_FIN, from, at, s->payload_len, f->seq);
+	return true;
+}
+
+static bool first_covers(const struct fin *one, const struct fin *other)
+{
+	return one->has_ack && fin_is_covered(other->seq, one->ack);
+}
+
+bool fin_crossed(const struct connection *c)
+{
+	const struct teardown_part *t = c->teardown;
+
+	return t && t->fin[0].seen && t->fin[1].seen && !first_covers(&t->fin[0], &t->fin[1]) &&
+	       !first_covers(&t->fin[1], &t->fin[0]);
+}
+
+enum side fin_closer(const struct connection *c)
+{
+	const struct teardown_part *t = c->teardown;
+	enum side first;
+
+	if (!t || (!t->fin[SIDE_INITIATOR].seen && !t->fin[SIDE_RESPONDER].seen))
+		return SIDE_NONE;
+	if (!t->fin[SIDE_INITIATOR].seen)
+		return SIDE_RESPONDER;
+	if (!t->fin[SIDE_RESPONDER].seen)
+		return SIDE_INITIATOR;
+	first = moment_before(&t->fin[SIDE_INITIATOR].at, &t->fin[SIDE_RESPONDER].at)
+			? SIDE_INITIATOR
+			: SIDE_RESPONDER;
+	if (first_covers(&t->fin[first], &t->fin[peer_of(first)]) &&
+	    !first_covers(&t->fin[peer_of(first)], &t->fin[first]))
+		return peer_of(first);
+	return first;
+}
+
+bool fin_not_consumed(const struct connection *c, enum side side)
+{
+	const struct fin *f = &c->teardown->fin[side];
+
+	return f->unconsumed.ordinal && !f->covered.ordinal &&
+	       (f->retransmissions >= 2 || c->teardown->fin[peer_of(side)].seen);
+}
+
+enum fin_check fin_check_of(const struct connection *c, enum side side)
+{
+	const struct fin *f;
+
+	if (!c->teardown || !c->teardown->fin[side].seen)
+		return FIN_NONE;
+	f = &c->teardown->fin[side];
+	if (f->violated || fin_not_consumed(c, side))
+		return FIN_VIOLATED;
+	return f->covered_exactly ? FIN_OK : FIN_UNVERIFIED;
+}

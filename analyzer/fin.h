@@ -1,0 +1,36 @@
+/* FINs: which count, what covers them, and whether each consumed exactly one sequence number
+ * (semantics sections 3 and 4; RFC 9293, 3.4 and 3.10.7.4). */
+#ifndef LASTACK_ANALYZER_FIN_H
+#define LASTACK_ANALYZER_FIN_H
+
+#include "analyzer/connection.h"
+
+/* Why a FIN does not count; FIN_COUNTS: it does. */
+enum fin_verdict { FIN_COUNTS, FIN_NOT_ABOVE_ISN, FIN_OUTSIDE_WINDOW, FIN_FACING_SYN };
+
+/* Before the segment is taken in. */
+enum fin_verdict fin_acceptable(const struct connection *c, enum side from,
+				const struct segment *s);
+
+/* What the ACK of from's segment says about the peer's FIN. Call before the ACK is recorded, so that
+ * from's previous segment can still be seen. False without memory. */
+bool fin_acknowledged(struct connection *c, enum side from, const struct segment *s,
+		      const struct moment *at);
+/* A FIN of from that was captured; verdict as fin_acceptable gave it, before as from was before the
+ * segment. Call after the payload of the segment is accounted. False without memory. */
+bool fin_captured(struct connection *c, enum side from, const struct segment *s,
+		  const struct moment *at, enum fin_verdict verdict,
+		  const struct direction *before);
+/* Payload or a bare ACK of from after its FIN: violations of section 4. False without memory. */
+bool fin_followed(struct connection *c, enum side from, const struct segment *s,
+		  const struct moment *at);
+
+/* The first closer X, by section 3; SIDE_NONE without a FIN. */
+enum side fin_closer(const struct connection *c);
+/* Both FINs seen and the first transmission of each does not cover the other's. */
+bool fin_crossed(const struct connection *c);
+enum fin_check fin_check_of(const struct connection *c, enum side side);
+/* The evidence of fin-not-consumed holds to the end. */
+bool fin_not_consumed(const struct connection *c, enum side side);
+
+#endif

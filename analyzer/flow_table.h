@@ -1,0 +1,101 @@
+/* All remembered connections: found by tuple, forgotten by queue.
+ *
+ * A flow is the handle of one connection: its identity, its place in the queues, and the connection
+ * itself, either live or packed (packed.h). Flows of one tuple hang in one bucket, the newest first;
+ * each VLAN lane has one running flow, older incarnations hang behind it. Hash keys come off the wire,
+ * so the hash is keyed (SipHash-2-4). */
+#ifndef LASTACK_ANALYZER_FLOW_TABLE_H
+#define LASTACK_ANALYZER_FLOW_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analyzer/connection.h"
+#include "parsers/segment.h"
+
+/* Both directions of a tuple give the same key: the lower (address, port) comes first. */
+struct flow_key {
+	struct ip_address low, high;
+	uint16_t low_port, high_port;
+	uint32_t ip_version;
+};
+
+enum way { LOW_TO_HIGH, HIGH_TO_LOW, WAYS };
+
+/* In the order in which they are given up at a memory bound. */
+enum flow_queue {
+	QUEUE_ATTEMPT, /* never answered: forgotten after 2MSL of silence */
+	QUEUE_ENDED,   /* closed, reset or superseded: the same */
+	QUEUE_HALF,    /* answered, handshake not done: the same */
+	QUEUE_ALIVE,   /* forgotten after the idle timeout, if any */
+	FLOW_QUEUES
+};
+
+struct flow {
+	struct flow_key key;
+	struct tunnel *tunnel;       /* owned; NULL outside tunnels */
+	struct flow *next;           /* in its bucket; newest first */
+	struct flow *ahead, *behind; /* in its queue: ahead was active longer ago */
+	struct flow *older, *newer;  /* incarnations of the same lane */
+	struct connection *live;     /* owned; NULL while packed */
+	struct packed *packed;       /* owned; NULL while live */
+	uint64_t serial;             /* in order of creation; 0: a free slot */
+	uint64_t hash;
+	uint64_t vlan_tags[WAYS]; /* its own, or those of its lane before */
+	int64_t active_ns;        /* confirmed capture time at its last segment */
+	int64_t followed_ns;      /* the next incarnation's first SYN; NONE_NS: none */
+	size_t memory;            /* accounted for live or packed */
+	uint32_t duplicates;      /* capture duplicates of its segments */
+	uint8_t queue;            /* enum flow_queue */
+	uint8_t initiator_way;    /* enum way of the initiator's segments */
+	bool lane_known[WAYS];    /* vlan_tags is valid */
+	bool seen[WAYS];          /* a segment of this incarnation came this way */
+	bool running;             /* the newest of its lane */
+	bool superseded;          /* it had not ended when the next one came */
+	bool awaits_answer;       /* its tuple was reused; the first segment back is not seen yet */
+	bool recently_ended;      /* waits in the ring to be packed */
+};
+
+struct flow_table;
+
+struct flow_table *flow_table_new(const uint8_t hash_key[16]);
+void flow_table_free(struct flow_table *table); /* all flows too; NULL is fine */
+
+/* The key of a segment and the way it goes. */
+struct flow_key flow_key_of(const struct ip_address *src, uint16_t sport,
+			    const struct ip_address *dst, uint16_t dport, uint8_t ip_version,
+			    enum way *way);
+uint64_t flow_hash(const struct flow_table *table, const struct flow_key *key,
+		   const struct tunnel *tunnel);
+/* The running flow of the tuple this segment belongs to by the VLAN rule (section 1); NULL: none. */
+struct flow *flow_find(const struct flow_table *table, uint64_t hash, const struct flow_key *key,
+		       const struct tunnel *tunnel, enum way way, uint64_t vlan_tags);
+/* Any running flow of the tuple, whatever its VLAN. */
+struct flow *flow_find_any(const struct flow_table *table, uint64_t hash,
+			   const struct flow_key *key, const struct tunnel *tunnel);
+/* A new flow without connection, in no queue yet; NULL without memory. */
+struct flow *flow_add(struct flow_table *table, uint64_t hash, const struct flow_key *key,
+		      const struct tunnel *tunnel);
+/* Out of bucket, queue and lane; its connection is freed with it. */
+void flow_remove(struct flow_table *table, struct flow *flow);
+/* To the end of a queue: it was active now. */
+void flow_touch(struct flow_table *table, struct flow *flow, enum flow_queue queue, int64_t now_ns);
+struct flow *flow_queue_head(const struct flow_table *table, enum flow_queue queue);
+size_t flow_count(const struct flow_table *table);
+/* Bytes of flows and buckets; connections are accounted by the engine. */
+size_t flow_table_memory(const struct flow_table *table);
+
+static inline enum side flow_side(const struct flow *flow, enum way way)
+{
+	return flow->initiator_way == way ? SIDE_INITIATOR : SIDE_RESPONDER;
+}
+
+static inline enum way flow_way(const struct flow *flow, enum side side)
+{
+	return side == SIDE_INITIATOR
+		       ? (enum way)flow->initiator_way
+		       : (flow->initiator_way == LOW_TO_HIGH ? HIGH_TO_LOW : LOW_TO_HIGH);
+}
+
+#endif

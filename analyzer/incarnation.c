@@ -1,0 +1,393 @@
+#include "analyzer/incarnation.h"
+
+#include <stdlib.h>
+
+#include "analyzer/intake.h"
+#include "analyzer/reset.h"
+#include "analyzer/sequence.h"
+#include "analyzer/time_wait.h"
+
+static struct connection *connection_new(const struct segment *s)
+{
+	struct connection *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->first_ns = INT64_MAX;
+	c->last_ns = INT64_MIN;
+	c->previous_ns = c->syn_ns = c->handshake_rtt_ns = NONE_NS;
+	c->first_packet = s->packet;
+	c->first_file = s->file;
+	for (int side = 0; side < SIDES; side++)
+		c->dir[side].wscale = WSCALE_NONE;
+	return c;
+}
+
+/* The running flow makes room for the next incarnation of its lane. */
+static void succeed(struct engine *e, struct flow *old, struct flow *new, const struct arrival *a)
+{
+	struct connection *c = engine_connection(e, old);
+
+	for (int way = 0; way < WAYS; way++) {
+		new->vlan_tags[way] = old->vlan_tags[way];
+		new->lane_known[way] = old->lane_known[way];
+	}
+	new->older = old;
+	old->newer = new;
+	old->running = false;
+	old->followed_ns = a->segment->ts_ns;
+	if (!c)
+		return;
+	if (!connection_ended(c)) {
+		old->superseded = true;
+		flow_touch(e->table, old, QUEUE_ENDED, e->now_ns);
+	}
+	if ((a->segment->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
+		time_wait_reuse(c, flow_side(old, a->way), a->segment, &a->at, e->two_msl_ns);
+		old->awaits_answer = c->teardown && c->teardown->reuse_by != REUSE_BY_NULL;
+	}
+	engine_settle(e, old);
+}
+
+static struct flow *start(struct engine *e, const struct arrival *a, struct flow *old,
+			  enum way initiator_way)
+{
+	struct connection *c = connection_new(a->segment);
+	struct flow *f = c ? flow_add(e->table, a->hash, &a->key, &a->segment->tunnel) : NULL;
+
+	if (!f) {
+		free(c);
+		return NULL;
+	}
+	f->live = c;
+	f->initiator_way = (uint8_t)initiator_way;
+	if (old)
+		succeed(e, old, f, a);
+	return f;
+}
+
+static enum way reverse(enum way way)
+{
+	return way == LOW_TO_HIGH ? HIGH_TO_LOW : LOW_TO_HIGH;
+}
+
+static struct place take(struct flow *f)
+{
+	return (struct place){f, PLACE_TAKE};
+}
+
+/* Neither SYN nor SYN|ACK was captured: the higher port is taken as initiator. */
+static struct place start_midstream(struct engine *e, const struct arrival *a)
+{
+	const struct segment *s = a->segment;
+	struct flow *f = start(e, a, NULL, s->sport >= s->dport ? a->way : reverse(a->way));
+
+	if (f) {
+		f->live->midstream = true;
+		f->live->handshake_done = true;
+		f->live->stray = s->flags & TCP_RST;
+	}
+	return take(f);
+}
+
+static const struct noted_syn *noted_syn_acked_by(const struct connection *c, enum side from,
+						  const struct segment *s, bool refused)
+{
+	const struct noted_syn *found = NULL;
+
+	for (int i = 0; c->notes && i < NOTED_SYNS; i++) {
+		const struct noted_syn *n = &c->notes->syn[i];
+		uint32_t isn = n->segment.seq, end = isn + segment_length(&n->segment);
+
+		if (!n->used || n->from == from || n->refused_again != refused)
+			continue;
+		if (!seq_gt(s->ack, isn) || seq_gt(s->ack, end))
+			continue;
+		/* a stray SYN counts from its first transmission, a refused one from its last */
+		if (!found || (refused && moment_before(&found->at, &n->at)) ||
+		    (!refused && moment_before(&n->at, &found->at)))
+			found = n;
+	}
+	return found;
+}
+
+void incarnation_note_duplicate(struct flow *flow, const struct segment *s)
+{
+	if (!flow->live || !flow->live->notes || (s->flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
+		return;
+	for (int i = 0; i < NOTED_SYNS; i++) {
+		struct noted_syn *n = &flow->live->notes->syn[i];
+
+		if (n->used && n->segment.seq == s->seq && n->segment.ip_id == s->ip_id)
+			n->duplicates++;
+	}
+}
+
+/* Takes a noted SYN away from the connection that it did not belong to. */
+static void give_up_noted(struct flow *flow, struct connection *c, struct noted_syn *n)
+{
+	flow->duplicates -= n->duplicates;
+	enum side side = (enum side)n->from;
+
+	c->dir[side].packets--;
+	zeek_take_back_syn(&c->zeek, side);
+	ladder_take_back(&c->ladder, n->segment.file, n->segment.packet);
+	n->used = false;
+}
+
+/* A noted SYN was acknowledged: the new incarnation starts at that SYN. */
+static struct place start_from_noted(struct engine *e, const struct arrival *a,
+				     struct flow *running, const struct noted_syn *noted)
+{
+	struct connection *c = engine_connection(e, running);
+	struct noted_syn own = *noted;
+	struct arrival first = *a;
+	struct flow *f;
+
+	first.segment = &own.segment;
+	first.at = own.at;
+	first.way = flow_way(running, (enum side)own.from);
+	for (int i = 0; i < NOTED_SYNS; i++)
+		if (c->notes->syn[i].used && c->notes->syn[i].at.ordinal == own.at.ordinal)
+			give_up_noted(running, c, &c->notes->syn[i]);
+	f = start(e, &first, running, first.way);
+	if (!f)
+		return take(NULL);
+	f->seen[first.way] = f->lane_known[first.way] = true;
+	f->vlan_tags[first.way] = own.segment.vlan_tags;
+	f->duplicates = own.duplicates;
+	if (!intake(f->live, SIDE_INITIATOR, &own.segment, &own.at, e->two_msl_ns,
+		    e->config.ladders != LADDERS_NONE))
+		return take(NULL);
+	return take(f);
+}
+
+static bool is_refused(const struct connection *c)
+{
+	const struct rst_hypothesis *reset = connection_reset(c, false, false);
+
+	return reset && reset->cause == RST_CAUSE_PORT_CLOSED && connection_syn_sent(c);
+}
+
+/* The responder has only acknowledged the SYN so far: its own SYN makes this a split handshake. */
+static bool is_split_handshake(const struct connection *c, enum side from)
+{
+	const struct direction *r = &c->dir[SIDE_RESPONDER];
+
+	return from == SIDE_RESPONDER && !c->midstream && !r->isn_known && r->bytes == 0 &&
+	       c->dir[SIDE_INITIATOR].syn;
+}
+
+static struct place place_syn(struct engine *e, const struct arrival *a, struct flow *running)
+{
+	struct connection *c = engine_connection(e, running);
+	enum side from = flow_side(running, a->way);
+	const struct direction *d = &c->dir[from];
+	bool same_isn = d->isn_known && d->isn == a->segment->seq;
+
+	if (connection_ended(c)) {
+		if (same_isn && from == SIDE_INITIATOR && is_refused(c))
+			return (struct place){running, PLACE_NOTE};
+		return take(start(e, a, running, a->way));
+	}
+	if (same_isn)
+		return take(running);
+	if (connection_syn_sent(c))
+		return take(from == SIDE_RESPONDER ? running : start(e, a, running, a->way));
+	if (is_split_handshake(c, from))
+		return take(running);
+	return (struct place){running, PLACE_NOTE};
+}
+
+static bool acks_syn_of(const struct connection *c, enum side of, const struct segment *s)
+{
+	const struct direction *d = &c->dir[of];
+
+	return d->isn_known && seq_gt(s->ack, d->isn) && seq_le(s->ack, d->syn_end);
+}
+
+/* Another SYN|ACK than the first one, with another ISN: the initiator will choose. */
+static bool note_rival(struct connection *c, const struct segment *s)
+{
+	struct notes *n = connection_notes(c);
+
+	if (!n)
+		return false;
+	for (int i = 0; i < NOTED_SYNS; i++)
+		if (n->rival[i].used && n->rival[i].segment.seq == s->seq)
+			return true;
+	if (n->rival[0].used)
+		c->limits |= LIMIT_SYN_ACKS;
+	n->rival[0] = n->rival[1];
+	n->rival[1] = (struct rival){.segment = *s, .used = true};
+	n->rival[1].segment.payload = NULL;
+	return true;
+}
+
+static struct place place_syn_ack(struct engine *e, const struct arrival *a, struct flow *running)
+{
+	struct connection *c = engine_connection(e, running), *older;
+	const struct segment *s = a->segment;
+	enum side from = flow_side(running, a->way);
+	const struct direction *d = &c->dir[from];
+	bool refused = is_refused(c);
+	const struct noted_syn *noted = noted_syn_acked_by(c, from, s, refused);
+
+	if (noted && (refused || !acks_syn_of(c, peer_of(from), s)))
+		return start_from_noted(e, a, running, noted);
+	if (acks_syn_of(c, peer_of(from), s)) {
+		if (!d->isn_known || d->isn == s->seq)
+			return take(running);
+		if (from == SIDE_RESPONDER && !c->handshake_done && note_rival(c, s))
+			return (struct place){running, PLACE_COUNT};
+		return (struct place){running, PLACE_COUNT};
+	}
+	if (d->isn_known && d->isn == s->seq && d->syn_ack)
+		return (struct place){running, PLACE_COUNT};
+	if (running->older) {
+		older = engine_connection(e, running->older);
+		if (older && acks_syn_of(older, peer_of(flow_side(running->older, a->way)), s))
+			return take(running->older);
+	}
+	if (connection_ended(c))
+		return take(start(e, a, running, reverse(a->way)));
+	return (struct place){running, PLACE_COUNT};
+}
+
+static void remember_foreign_ack(struct connection *c, uint32_t ack)
+{
+	struct notes *n = connection_notes(c);
+
+	if (!n)
+		return;
+	if (n->foreign_ack_count == DOUBTFUL_ACKS) {
+		for (int i = 1; i < DOUBTFUL_ACKS; i++)
+			n->foreign_acks[i - 1] = n->foreign_acks[i];
+		n->foreign_ack_count--;
+	}
+	n->foreign_acks[n->foreign_ack_count++] = ack;
+}
+
+static bool answers_foreign_ack(const struct connection *c, uint32_t seq)
+{
+	for (int i = 0; c->notes && i < c->notes->foreign_ack_count; i++)
+		if (c->notes->foreign_acks[i] == seq)
+			return true;
+	return false;
+}
+
+/* A RST about the incarnation before: exact there, and nothing to the running one. */
+static bool resets_older(struct engine *e, const struct arrival *a, struct flow *running,
+			 const struct connection *c)
+{
+	struct connection *older = running->older ? engine_connection(e, running->older) : NULL;
+
+	if (!older || reset_class(c, flow_side(running, a->way), a->segment) != RST_OUT_OF_WINDOW)
+		return false;
+	return reset_answers_ack(older, flow_side(running->older, a->way), a->segment->seq) ||
+	       reset_class(older, flow_side(running->older, a->way), a->segment) == RST_EXACT;
+}
+
+static struct place place_rst(struct engine *e, const struct arrival *a, struct flow *running)
+{
+	struct connection *c = engine_connection(e, running);
+	const struct segment *s = a->segment;
+	enum side from = flow_side(running, a->way);
+	const struct noted_syn *noted = (s->flags & TCP_ACK) ? noted_syn_acked_by(c, from, s, false)
+							     : NULL;
+
+	if (noted && !connection_ended(c) && reset_class(c, from, s) != RST_EXACT)
+		return start_from_noted(e, a, running, noted);
+	if (!connection_ended(c) && resets_older(e, a, running, c))
+		return take(running->older);
+	if (from == SIDE_INITIATOR && connection_syn_sent(c) && answers_foreign_ack(c, s->seq) &&
+	    reset_class(c, from, s) != RST_EXACT)
+		return (struct place){running, PLACE_COUNT};
+	return take(running);
+}
+
+/* Half-open recovery (RFC 9293, figure 9): in SYN-SENT an ACK of anything but the SYN is about an
+ * older incarnation. */
+static struct place place_ordinary(struct engine *e, const struct arrival *a, struct flow *running)
+{
+	struct connection *c = engine_connection(e, running);
+	const struct direction *i = &c->dir[SIDE_INITIATOR];
+	const struct segment *s = a->segment;
+
+	if (c->stray)
+		c->handshake_done = true;
+	if (flow_side(running, a->way) != SIDE_RESPONDER || !(s->flags & TCP_ACK) ||
+	    !connection_syn_sent(c) || connection_ended(c))
+		return take(running);
+	if (seq_gt(s->ack, i->isn) && seq_le(s->ack, i->snd_nxt))
+		return take(running);
+	if (running->older)
+		return take(running->older);
+	remember_foreign_ack(c, s->ack);
+	return (struct place){running, PLACE_COUNT};
+}
+
+static struct place place_first(struct engine *e, const struct arrival *a)
+{
+	switch (a->segment->flags & (TCP_SYN | TCP_RST | TCP_ACK)) {
+	case TCP_SYN:
+		return take(start(e, a, NULL, a->way));
+	case TCP_SYN | TCP_ACK:
+		return take(start(e, a, NULL, reverse(a->way)));
+	default:
+		return start_midstream(e, a);
+	}
+}
+
+struct place incarnation_place(struct engine *e, const struct arrival *a, struct flow *running)
+{
+	uint8_t flags = a->segment->flags;
+
+	if (!running)
+		return place_first(e, a);
+	if (!engine_connection(e, running))
+		return take(NULL);
+	if (flags & TCP_RST)
+		return place_rst(e, a, running);
+	if (!(flags & TCP_SYN))
+		return place_ordinary(e, a, running);
+	return (flags & TCP_ACK) ? place_syn_ack(e, a, running) : place_syn(e, a, running);
+}
+
+bool incarnation_note_syn(struct engine *e, struct flow *flow, const struct arrival *a)
+{
+	struct connection *c = engine_connection(e, flow);
+	struct notes *n = c ? connection_notes(c) : NULL;
+	struct noted_syn *last;
+	enum side from = flow_side(flow, a->way);
+	int64_t first_ns, last_ns;
+	bool ok = true;
+
+	if (!n)
+		return false;
+	first_ns = c->first_ns;
+	last_ns = c->last_ns;
+	/* its time counts when it is known to stay (judge.c) */
+	intake_count(c, from, a->segment, e->config.ladders != LADDERS_NONE);
+	c->first_ns = first_ns;
+	c->last_ns = last_ns;
+	last = &n->syn[NOTED_SYNS - 1];
+	/* the third of one ISN replaces the second: the first is where it began */
+	if (n->syn[0].used && last->used && last->segment.seq != a->segment->seq) {
+		c->limits |= LIMIT_SYNS;
+		if (!n->syn[0].refused_again)
+			ok = connection_event(c, FINDING_STRAY_SYN, (enum side)n->syn[0].from,
+					      &n->syn[0].at, n->syn[0].segment.seq, 0);
+		connection_span(c, n->syn[0].at.ts_ns);
+		n->syn[0] = *last;
+	} else if (!n->syn[0].used) {
+		last = &n->syn[0];
+	}
+	*last = (struct noted_syn){.segment = *a->segment,
+				   .at = a->at,
+				   .from = (uint8_t)from,
+				   .used = true,
+				   .refused_again = connection_ended(c)};
+	last->segment.payload = NULL;
+	return ok;
+}

@@ -1,0 +1,330 @@
+#include "analyzer/judge_findings.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "analyzer/fin.h"
+#include "analyzer/reset.h"
+#include "analyzer/time_wait.h"
+
+struct list {
+	struct judge_room *room;
+	size_t count;
+};
+
+static const char *who(enum side side)
+{
+	return side == SIDE_INITIATOR ? "initiator" : "responder";
+}
+
+static double seconds(int64_t ns)
+{
+	return (double)ns / 1e9;
+}
+
+/* Keeps the list in order of time, then capture order. */
+static struct finding *insert(struct list *l, const struct moment *at)
+{
+	struct judge_room *room = l->room;
+	size_t i = l->count;
+
+	if (l->count == FINDINGS_MAX)
+		return NULL;
+	while (i > 0 &&
+	       (room->finding[i - 1].ts_ns > at->ts_ns ||
+		(room->finding[i - 1].ts_ns == at->ts_ns && room->ordinal[i - 1] > at->ordinal))) {
+		room->finding[i] = room->finding[i - 1];
+		room->ordinal[i] = room->ordinal[i - 1];
+		i--;
+	}
+	l->count++;
+	room->ordinal[i] = at->ordinal;
+	return &room->finding[i];
+}
+
+__attribute__((format(printf, 6, 7))) static void add(struct list *l, enum finding_code code,
+						      enum side side, const struct moment *at,
+						      uint64_t count, const char *format, ...)
+{
+	struct finding *f = insert(l, at);
+	va_list args;
+
+	if (!f)
+		return;
+	*f = (struct finding){.code = (uint8_t)code,
+			      .severity = (uint8_t)finding_kind(code)->severity,
+			      .side = (uint8_t)side,
+			      .ts_ns = at->ts_ns,
+			      .packet = at->packet,
+			      .file = at->file,
+			      .count = count};
+	va_start(args, format);
+	vsnprintf(f->detail, sizeof(f->detail), format, args);
+	va_end(args);
+}
+
+static const char *fin_fault(uint32_t verdict)
+{
+	switch (verdict) {
+	case FIN_NOT_ABOVE_ISN:
+		return "is not above its sender's ISN";
+	case FIN_FACING_SYN:
+		return "answers a SYN, in a state where a FIN cannot be checked";
+	default:
+		return "lies outside the peer's window";
+	}
+}
+
+static void tell_icmp(struct list *l, const struct event *e)
+{
+	enum side side = (enum side)e->side;
+	unsigned type = e->x >> 8, code = e->x & 0xff;
+
+	if (e->code == FINDING_ICMP_TOO_BIG)
+		add(l, FINDING_ICMP_TOO_BIG, side, &e->at, e->count,
+		    "A router says that a packet of the %s is too big for the path (MTU %" PRIu32
+		    ").",
+		    who(side), e->y);
+	else
+		add(l, (enum finding_code)e->code, side, &e->at, e->count,
+		    "An ICMP error (type %u, code %u) answers a segment of the %s.", type, code,
+		    who(side));
+}
+
+static void tell_event(struct list *l, const struct event *e)
+{
+	enum side side = (enum side)e->side;
+	const char *sender = who(side), *peer = who(peer_of(side));
+	enum finding_code code = (enum finding_code)e->code;
+
+	switch (code) {
+	case FINDING_FIN_OVER_ACKED:
+		add(l, code, side, &e->at, e->count,
+		    "The %s acknowledges %" PRIu32 ", %" PRIu32
+		    " beyond what the FIN of the %s (SEQ %" PRIu32 ") allows.",
+		    peer, e->x, e->x - (e->y + 1), sender, e->y);
+		break;
+	case FINDING_FIN_SENDER_NOT_ADVANCED:
+		add(l, code, side, &e->at, e->count,
+		    "The %s acknowledges the peer's FIN with SEQ %" PRIu32
+		    ", its own FIN's number, instead of %" PRIu32 ".",
+		    sender, e->x, e->y + 1);
+		break;
+	case FINDING_DATA_AFTER_FIN:
+		add(l, code, side, &e->at, e->count,
+		    "The %s sends %" PRIu32 " bytes that reach beyond its FIN (SEQ %" PRIu32 ").",
+		    sender, e->x, e->y);
+		break;
+	case FINDING_FIN_MOVED:
+		add(l, code, side, &e->at, e->count,
+		    "A later FIN of the %s occupies %" PRIu32 " instead of %" PRIu32 ".", sender,
+		    e->x, e->y);
+		break;
+	case FINDING_FIN_BELOW_DATA:
+		add(l, code, side, &e->at, e->count,
+		    "The FIN of the %s occupies %" PRIu32 ", but it had sent data up to %" PRIu32
+		    ".",
+		    sender, e->x, e->y);
+		break;
+	case FINDING_FIN_UNACCEPTABLE:
+		add(l, code, side, &e->at, e->count,
+		    "A FIN of the %s (number %" PRIu32 ") does not count: it %s.", sender, e->x,
+		    fin_fault(e->y));
+		break;
+	case FINDING_RST_IN_WINDOW:
+		add(l, code, side, &e->at, e->count,
+		    "A RST in the name of the %s (SEQ %" PRIu32
+		    ") is in the window of the %s but not exact (it had acknowledged %" PRIu32
+		    "); a current stack challenges it.",
+		    sender, e->x, peer, e->y);
+		break;
+	case FINDING_RST_OUT_OF_WINDOW:
+		add(l, code, side, &e->at, e->count,
+		    "A RST in the name of the %s (SEQ %" PRIu32
+		    ") is outside the window of the %s (it had acknowledged %" PRIu32 ").",
+		    sender, e->x, peer, e->y);
+		break;
+	case FINDING_RST_INJECTED:
+		add(l, code, side, &e->at, e->count,
+		    "Both ends went on past a RST in the name of the %s: it was not theirs, or it "
+		    "was lost.",
+		    sender);
+		break;
+	case FINDING_STRAY_SYN:
+		add(l, code, side, &e->at, e->count,
+		    "A SYN of the %s with ISN %" PRIu32
+		    " came while the connection was alive; nothing acknowledged it.",
+		    sender, e->x);
+		break;
+	default:
+		tell_icmp(l, e);
+	}
+}
+
+/* Noted on the way, but the end showed otherwise: RSTs after the end or accepted after all, a FIN that
+ * counts after all. */
+static bool is_void(const struct connection *c, const struct rst_hypothesis *reset,
+		    const struct event *e)
+{
+	const struct teardown_part *t = c->teardown;
+
+	if (e->code == FINDING_RST_IN_WINDOW || e->code == FINDING_RST_OUT_OF_WINDOW)
+		return reset && e->at.ordinal >= reset->at.ordinal;
+	if (e->code == FINDING_FIN_UNACCEPTABLE)
+		return t->fin[e->side].seen && t->fin[e->side].at.ordinal == e->at.ordinal;
+	return false;
+}
+
+static void tell_notes(struct list *l, const struct connection *c,
+		       const struct rst_hypothesis *reset)
+{
+	if (!c->notes)
+		return;
+	for (uint32_t i = 0; i < c->notes->event_count; i++)
+		if (!is_void(c, reset, &c->notes->event[i]))
+			tell_event(l, &c->notes->event[i]);
+	for (int i = 0; i < NOTED_SYNS; i++) {
+		const struct noted_syn *n = &c->notes->syn[i];
+
+		if (n->used && !n->refused_again)
+			tell_event(l, &(struct event){.at = n->at,
+						      .count = 1,
+						      .x = n->segment.seq,
+						      .code = FINDING_STRAY_SYN,
+						      .side = n->from});
+	}
+}
+
+static void tell_fins(struct list *l, const struct connection *c, const struct verdict *v)
+{
+	for (int s = 0; c->teardown && s < SIDES; s++) {
+		const struct fin *f = &c->teardown->fin[s];
+		enum side side = (enum side)s;
+
+		if (!f->seen)
+			continue;
+		if (fin_not_consumed(c, side))
+			add(l, FINDING_FIN_NOT_CONSUMED, side, &f->unconsumed, 1,
+			    "The %s acknowledges all data before the FIN (%" PRIu32
+			    ") but never the FIN itself, sent %" PRIu32 " times.",
+			    who(peer_of(side)), f->seq, f->retransmissions + 1);
+		if (ranges_gap_below(&c->dir[s].captured, f->seq))
+			add(l, FINDING_FIN_BEYOND_GAP, side, &f->at, 1,
+			    "%" PRIu64 " bytes before the FIN of the %s are not in the capture.",
+			    ranges_missing(&c->dir[s].captured, f->seq), who(side));
+		if (v->teardown == TEARDOWN_FIN_UNANSWERED && f->retransmissions > 0)
+			add(l, FINDING_FIN_UNANSWERED, side, &f->at, 1,
+			    "The FIN of the %s was sent %" PRIu32 " times and never acknowledged.",
+			    who(side), f->retransmissions + 1);
+		else if (!v->complete && !f->covered.ordinal &&
+			 c->teardown->fin[peer_of(side)].seen && !fin_not_consumed(c, side))
+			add(l, FINDING_LAST_ACK_MISSING, side, &f->at, 1,
+			    "Both ends sent FIN, but no ACK covers the one of the %s, sent "
+			    "%" PRIu32 " times.",
+			    who(side), f->retransmissions + 1);
+	}
+}
+
+static void tell_reset(struct list *l, const struct connection *c,
+		       const struct rst_hypothesis *reset)
+{
+	if (reset && reset->odd_ttl)
+		add(l, FINDING_RST_INJECTED, (enum side)reset->by, &reset->at, 1,
+		    "The TTL of the RST differs from that of the %s's other segments (first %u, "
+		    "latest %u).",
+		    who((enum side)reset->by), c->dir[reset->by].ttl_first,
+		    c->dir[reset->by].ttl_last);
+}
+
+static void tell_time_wait(struct list *l, const struct connection *c, const struct verdict *v)
+{
+	const struct teardown_part *t = c->teardown;
+
+	if (v->time_wait_holder == SIDE_NONE)
+		return;
+	for (int s = 0; s < SIDES; s++) {
+		const struct time_wait *w = &t->time_wait[s];
+		int64_t after = w->broken.ts_ns - t->entry.ts_ns;
+
+		if (w->cut_short)
+			add(l, FINDING_TIME_WAIT_CUT_SHORT, (enum side)s, &w->broken, 1,
+			    "The %s answers an old segment with RST %.3f s after entering "
+			    "TIME_WAIT: the state was gone.",
+			    who((enum side)s), seconds(after));
+		else if (w->assassinated)
+			add(l, FINDING_TIME_WAIT_ASSASSINATED, (enum side)s, &w->broken, 1,
+			    "A RST of the peer hits the TIME_WAIT of the %s %.3f s after entry "
+			    "(RFC 1337).",
+			    who((enum side)s), seconds(after));
+	}
+	if (t->reuse_rule == REUSE_RULE_NONE)
+		add(l, FINDING_TIME_WAIT_REUSED_EARLY,
+		    t->time_wait[SIDE_INITIATOR].entered ? SIDE_INITIATOR : SIDE_RESPONDER,
+		    &t->reuse, 1,
+		    "A SYN reuses the tuple %.3f s after TIME_WAIT began, and neither its time "
+		    "stamp nor its ISN allows it.",
+		    seconds(v->reuse_delay_ns));
+}
+
+static void tell_stuck(struct list *l, const struct judge_end *end, const struct verdict *v)
+{
+	for (size_t i = 0; i < v->timeline_count; i++) {
+		const struct state_entry *e = &v->timeline[i];
+		struct moment at = {.ts_ns = e->entry_ns, .file = v->file};
+		enum side side = (enum side)e->side;
+
+		if (e->dwell_ns < end->stuck_ns)
+			continue;
+		if (e->state == STATE_CLOSE_WAIT)
+			add(l, FINDING_CLOSE_WAIT_STUCK, side, &at, 1,
+			    "The %s stayed in CLOSE_WAIT for %.1f s: its application had not "
+			    "closed.",
+			    who(side), seconds(e->dwell_ns));
+		else if (e->state == STATE_FIN_WAIT_2)
+			add(l, FINDING_FIN_WAIT_2_STUCK, side, &at, 1,
+			    "The %s waited in FIN_WAIT_2 for %.1f s for the peer's FIN.", who(side),
+			    seconds(e->dwell_ns));
+	}
+}
+
+static void tell_limits(struct list *l, const struct connection *c)
+{
+	static const struct {
+		enum limit limit;
+		const char *detail;
+	} bounds[] = {
+		{LIMIT_HOLES, "More holes in one direction than are followed: the oldest count as "
+			      "missing for good."},
+		{LIMIT_RSTS, "More resets than are followed could have ended the connection."},
+		{LIMIT_SYNS, "More stray or refused SYNs than are remembered: the oldest stay with "
+			     "this connection."},
+		{LIMIT_SYN_ACKS, "More SYN|ACKs with different ISNs than are remembered."},
+		{LIMIT_FINS, "More FINs outside the window than are remembered."},
+		{LIMIT_ACKS,
+		 "More doubtful ACKs than are remembered: missing bytes may be too few."},
+	};
+	struct moment at = {.ts_ns = c->last_ns, .file = c->first_file};
+
+	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++)
+		if (c->limits & bounds[i].limit)
+			add(l, FINDING_TRACKING_LIMIT, SIDE_NONE, &at, 1, "%s", bounds[i].detail);
+	if (zeek_history_full(&c->zeek))
+		add(l, FINDING_TRACKING_LIMIT, SIDE_NONE, &at, 1,
+		    "The history column holds the first %d letters only.", ZEEK_HISTORY_MAX);
+}
+
+size_t judge_findings(const struct connection *c, const struct rst_hypothesis *reset,
+		      const struct judge_end *end, const struct verdict *v, struct judge_room *room)
+{
+	struct list l = {.room = room};
+
+	tell_notes(&l, c, reset);
+	tell_fins(&l, c, v);
+	tell_reset(&l, c, reset);
+	tell_time_wait(&l, c, v);
+	tell_stuck(&l, end, v);
+	tell_limits(&l, c);
+	return l.count;
+}

@@ -1,0 +1,38 @@
+/* The segments of a connection that matter for its ladder: the handshake, and from the last data
+ * before the teardown on. Bounded; what was left out in between is marked. */
+#ifndef LASTACK_ANALYZER_LADDER_H
+#define LASTACK_ANALYZER_LADDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "analyzer/verdict.h"
+
+enum {
+	LADDER_HEAD = 4,   /* the first segments, always kept */
+	LADDER_BEFORE = 6, /* latest segments kept while no teardown has begun */
+	LADDER_MAX = 48,   /* from the teardown on; then the latest are kept */
+};
+
+/* All zero: empty. */
+struct ladder {
+	struct ladder_segment *segment; /* owned, ring from LADDER_HEAD on while count > kept */
+	uint32_t count;                 /* segments offered */
+	uint16_t kept, capacity;
+	uint16_t ring_start; /* first index of the part that turns over */
+	uint16_t ring_next;  /* next place in it */
+	bool teardown;       /* a FIN or RST was seen */
+	bool turned;         /* something between head and ring was left out */
+};
+
+/* Offers a segment; begins: it is a FIN or RST. False without memory (the segment is left out). */
+bool ladder_add(struct ladder *ladder, const struct ladder_segment *segment, bool begins);
+/* Writes the kept segments in capture order to out (room for LADDER_HEAD + LADDER_MAX); returns how many. */
+size_t ladder_copy(const struct ladder *ladder, struct ladder_segment *out);
+/* Takes back the segment with this packet number, if it is kept. */
+void ladder_take_back(struct ladder *ladder, uint32_t file, uint64_t packet);
+size_t ladder_memory(const struct ladder *ladder);
+void ladder_free(struct ladder *ladder);
+
+#endif

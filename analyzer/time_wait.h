@@ -1,0 +1,29 @@
+/* TIME_WAIT and 2MSL (semantics section 5; RFC 9293, 3.4.2 and 3.6.1, RFC 1337, RFC 6191). */
+#ifndef LASTACK_ANALYZER_TIME_WAIT_H
+#define LASTACK_ANALYZER_TIME_WAIT_H
+
+#include "analyzer/connection.h"
+
+/* Both FINs are covered: who holds TIME_WAIT enters it. */
+void time_wait_enter(struct connection *c);
+/* A later segment or RST of from, after the connection closed; s is taken in already. */
+void time_wait_segment(struct connection *c, enum side from, const struct segment *s,
+		       const struct moment *at, int64_t two_msl_ns);
+/* A SYN of from starts a new incarnation. */
+void time_wait_reuse(struct connection *c, enum side from, const struct segment *syn,
+		     const struct moment *at, int64_t two_msl_ns);
+/* The first segment of the other end after that SYN, of whatever incarnation. */
+void time_wait_answer(struct connection *c, const struct segment *s);
+
+/* What to say in the end; until_ns: the next incarnation, or the end of observation. */
+struct time_wait_verdict {
+	enum side holder; /* SIDE_BOTH, SIDE_NONE allowed */
+	enum side worse;  /* whose clock is told */
+	enum time_wait_check check;
+	int64_t observed_ns;
+	int64_t end_ns[SIDES]; /* when each holder's TIME_WAIT was seen last */
+};
+struct time_wait_verdict time_wait_judge(const struct connection *c, int64_t until_ns,
+					 int64_t two_msl_ns);
+
+#endif
