@@ -268,22 +268,24 @@ static void tell_time_wait(struct list *l, const struct connection *c, const str
 		    seconds(v->reuse_delay_ns));
 }
 
-static void tell_stuck(struct list *l, const struct judge_end *end, const struct verdict *v)
+/* The segment that shows the entry: the ACK of the peer's FIN, or the peer's of the own one. */
+static void tell_stuck(struct list *l, const struct connection *c, const struct judge_end *end,
+		       const struct verdict *v)
 {
 	for (size_t i = 0; i < v->timeline_count; i++) {
 		const struct state_entry *e = &v->timeline[i];
-		struct moment at = {.ts_ns = e->entry_ns, .file = v->file};
 		enum side side = (enum side)e->side;
 
 		if (e->dwell_ns < end->stuck_ns)
 			continue;
 		if (e->state == STATE_CLOSE_WAIT)
-			add(l, FINDING_CLOSE_WAIT_STUCK, side, &at, 1,
+			add(l, FINDING_CLOSE_WAIT_STUCK, side,
+			    &c->teardown->fin[peer_of(side)].covered, 1,
 			    "The %s stayed in CLOSE_WAIT for %.1f s: its application had not "
 			    "closed.",
 			    who(side), seconds(e->dwell_ns));
 		else if (e->state == STATE_FIN_WAIT_2)
-			add(l, FINDING_FIN_WAIT_2_STUCK, side, &at, 1,
+			add(l, FINDING_FIN_WAIT_2_STUCK, side, &c->teardown->fin[side].covered, 1,
 			    "The %s waited in FIN_WAIT_2 for %.1f s for the peer's FIN.", who(side),
 			    seconds(e->dwell_ns));
 	}
@@ -324,7 +326,7 @@ size_t judge_findings(const struct connection *c, const struct rst_hypothesis *r
 	tell_fins(&l, c, v);
 	tell_reset(&l, c, reset);
 	tell_time_wait(&l, c, v);
-	tell_stuck(&l, end, v);
+	tell_stuck(&l, c, end, v);
 	tell_limits(&l, c);
 	return l.count;
 }

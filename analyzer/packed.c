@@ -1,5 +1,6 @@
 #include "analyzer/packed.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,18 +18,28 @@ struct packed {
 	uint8_t bytes[];
 };
 
-static size_t pack_word(const uint8_t *in, size_t left, uint8_t *out)
+/* The bytes of a word that are not zero; nothing for a word of zeros. */
+static size_t pack_word(uint64_t word, uint8_t *out)
 {
-	size_t n = 1, count = left < WORD ? left : WORD;
+	size_t n = 1;
 
 	out[0] = 0;
-	for (size_t i = 0; i < count; i++) {
-		if (in[i] == 0)
+	for (unsigned i = 0; word != 0; i++, word >>= 8) {
+		if ((word & 0xff) == 0)
 			continue;
 		out[0] |= (uint8_t)(1u << i);
-		out[n++] = in[i];
+		out[n++] = (uint8_t)word;
 	}
-	return out[0] ? n : 0;
+	return n;
+}
+
+/* Little-endian whatever the machine: byte i of the word is byte i of the image. */
+static uint64_t load_word(const uint8_t *in, size_t left)
+{
+	uint64_t word = 0;
+
+	memcpy(&word, in, left < WORD ? left : WORD);
+	return le64toh(word);
 }
 
 static size_t pack_image(const void *image, size_t size, uint8_t *out)
@@ -41,37 +52,35 @@ static size_t pack_image(const void *image, size_t size, uint8_t *out)
 
 		*mask = 0;
 		for (size_t w = 0; w < 8 && group + w * WORD < size; w++) {
-			size_t at = group + w * WORD,
-			       length = pack_word(in + at, size - at, out + n);
+			uint64_t word = load_word(in + group + w * WORD, size - group - w * WORD);
 
-			if (length > 0)
-				*mask |= (uint8_t)(1u << w);
-			n += length;
+			if (word == 0)
+				continue;
+			*mask |= (uint8_t)(1u << w);
+			n += pack_word(word, out + n);
 		}
 	}
 	return n;
 }
 
 /* The image is zeroed before; returns the bytes read. */
+static size_t unpack_word(const uint8_t *in, uint8_t *out)
+{
+	size_t n = 1;
+
+	for (unsigned bytes = in[0]; bytes != 0; bytes &= bytes - 1)
+		out[__builtin_ctz(bytes)] = in[n++];
+	return n;
+}
+
 static size_t unpack_image(const uint8_t *in, void *image, size_t size)
 {
 	uint8_t *out = image;
 	size_t n = 0;
 
-	for (size_t group = 0; group < size; group += GROUP) {
-		uint8_t mask = in[n++];
-
-		for (size_t w = 0; w < 8; w++) {
-			uint8_t bytes;
-
-			if (!(mask & (1u << w)))
-				continue;
-			bytes = in[n++];
-			for (size_t i = 0; i < WORD; i++)
-				if (bytes & (1u << i))
-					out[group + w * WORD + i] = in[n++];
-		}
-	}
+	for (size_t group = 0; group < size; group += GROUP)
+		for (unsigned words = in [n++]; words != 0; words &= words - 1)
+			n += unpack_word(in + n, out + group + (size_t)__builtin_ctz(words) * WORD);
 	return n;
 }
 

@@ -56,9 +56,8 @@ size_t unpack_read_fd(int fd, uint8_t *out, size_t room, enum bytes_end *end, st
 {
 	ssize_t got;
 
-	do
-		got = read(fd, out, room);
-	while (got < 0 && errno == EINTR);
+	/* a signal ends the read: whoever caught it wants to end the run, also on a silent pipe */
+	got = read(fd, out, room);
 	if (got > 0)
 		return (size_t)got;
 	*end = BYTES_ENDED;
