@@ -1,0 +1,312 @@
+/* The rows of one connection. docs/database.md says what each column means. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/ladder.h"
+#include "db/regular.h"
+#include "db/store_private.h"
+
+static const char *const statement_sql[STORE_STATEMENTS] = {
+	[ADD_CONNECTION] =
+		"INSERT INTO connections(id, capture_id, first_packet, first_ns, duration_ns,"
+		" initiator_id, initiator_port, responder_id, responder_port, path_id, outcome_id,"
+		" history, packets_initiator, packets_responder, bytes_initiator, bytes_responder,"
+		" isn_initiator, isn_responder, fin_shift_initiator, fin_shift_responder,"
+		" fin_payload_initiator, fin_payload_responder, fin_back_ns_initiator,"
+		" fin_back_ns_responder, fin_acked_ns_initiator, fin_acked_ns_responder,"
+		" half_close_bytes, handshake_rtt_ns, end_back_ns, time_wait_observed_ns)"
+		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[ADD_LOSSES] = "INSERT INTO losses VALUES(?,?,?,?,?,?,?,?)",
+	[ADD_RESETS] = "INSERT INTO resets VALUES(?,?,?,?,?)",
+	[ADD_REUSES] = "INSERT INTO reuses VALUES(?,?,?)",
+	[ADD_DWELLS] = "INSERT INTO dwells VALUES(?,?,?,?,?,?,?)",
+	[ADD_STATE] = "INSERT INTO states VALUES(?,?,?,?,?,?)",
+	[ADD_LADDER] = "INSERT INTO ladders VALUES(?,?)",
+	[ADD_FINDING] = "INSERT INTO finding_rows VALUES(?,?,?,?,?,?,?,?,?,?)",
+};
+
+bool connection_prepare(struct store *store, struct error *err)
+{
+	for (int i = 0; i < STORE_STATEMENTS; i++)
+		if (!store->statement[i] &&
+		    sqlite3_prepare_v3(store->file.db, statement_sql[i], -1,
+				       SQLITE_PREPARE_PERSISTENT, &store->statement[i],
+				       NULL) != SQLITE_OK)
+			return store_failed(store, err);
+	return true;
+}
+
+static bool run(struct store *store, enum store_statement which, struct error *err)
+{
+	sqlite3_stmt *s = store->statement[which];
+	int step = sqlite3_step(s);
+
+	sqlite3_reset(s);
+	return step == SQLITE_DONE || store_failed(store, err);
+}
+
+static void bind_ns(sqlite3_stmt *s, int column, int64_t ns)
+{
+	if (ns == NONE_NS)
+		sqlite3_bind_null(s, column);
+	else
+		sqlite3_bind_int64(s, column, ns);
+}
+
+static void bind_count(sqlite3_stmt *s, int column, uint64_t count)
+{
+	sqlite3_bind_int64(s, column, (int64_t)count);
+}
+
+/* How long before the last segment something was; NONE_NS stays. */
+static int64_t back_ns(const struct verdict *v, int64_t ns)
+{
+	return ns == NONE_NS ? NONE_NS : v->last_ns - ns;
+}
+
+/* The first parameter is the initiator's; the responder's is the next one. */
+static void bind_direction(sqlite3_stmt *s, const struct verdict *v, enum side side)
+{
+	enum {
+		PACKETS = 13,
+		BYTES = 15,
+		ISN = 17,
+		SHIFT = 19,
+		PAYLOAD = 21,
+		BACK = 23,
+		ACKED = 25
+	};
+	const struct verdict_direction *d = &v->dir[side];
+	const int at = side == SIDE_RESPONDER;
+	int64_t covered = 0;
+
+	bind_count(s, PACKETS + at, d->packets);
+	bind_count(s, BYTES + at, d->bytes);
+	sqlite3_bind_int(s, ISN + at, (int32_t)d->isn);
+	if (d->fin_check == FIN_NONE) {
+		sqlite3_bind_null(s, SHIFT + at);
+		sqlite3_bind_null(s, PAYLOAD + at);
+		sqlite3_bind_null(s, BACK + at);
+		sqlite3_bind_null(s, ACKED + at);
+		return;
+	}
+	if (d->fin_acked_after_ns != NONE_NS)
+		covered = d->fin_acked_after_ns;
+	sqlite3_bind_int(s, SHIFT + at, (int32_t)(d->fin_seq - d->isn - 1 - (uint32_t)d->bytes));
+	sqlite3_bind_int64(s, PAYLOAD + at, d->fin_payload);
+	sqlite3_bind_int64(s, BACK + at, v->last_ns - d->fin_ns - covered);
+	bind_ns(s, ACKED + at, d->fin_acked_after_ns);
+}
+
+/* NULL where the view works it out: 2MSL where held, up to the reuse where reused, up to the recording's
+ * watched_until_ns where the capture stopped. */
+static int64_t observed_to_store(struct store *store, const struct verdict *v)
+{
+	int64_t entry = v->time_wait_entry_ns, observed = v->time_wait_observed_ns;
+
+	if (entry == NONE_NS || observed == NONE_NS)
+		return observed;
+	if (v->time_wait_check == TIME_WAIT_HELD && observed == 2 * store->msl_ns)
+		return NONE_NS;
+	if (v->time_wait_check == TIME_WAIT_REUSED_OK ||
+	    v->time_wait_check == TIME_WAIT_REUSED_EARLY)
+		return observed == v->reuse_delay_ns ? NONE_NS : observed;
+	if (v->time_wait_check != TIME_WAIT_UNVERIFIED)
+		return observed;
+	if (store->watched_until_ns == NONE_NS)
+		store->watched_until_ns = entry + observed;
+	return entry + observed == store->watched_until_ns ? NONE_NS : observed;
+}
+
+static bool add_connection(struct store *store, const struct verdict *v,
+			   enum timeline_kind timeline, int64_t id, struct error *err)
+{
+	const struct verdict_direction *i = &v->dir[SIDE_INITIATOR], *r = &v->dir[SIDE_RESPONDER];
+	sqlite3_stmt *s = store->statement[ADD_CONNECTION];
+	int64_t initiator, responder, path, outcome;
+
+	if (!dictionary_host(store->dictionaries, &i->address, v->ip_version, &initiator, err) ||
+	    !dictionary_host(store->dictionaries, &r->address, v->ip_version, &responder, err) ||
+	    !dictionary_path(store->dictionaries, v, &path, err) ||
+	    !dictionary_outcome(store->dictionaries, v, timeline, &outcome, err))
+		return store_failed(store, err);
+
+	sqlite3_bind_int64(s, 1, id);
+	sqlite3_bind_int64(s, 2, store->capture_base + v->file);
+	bind_count(s, 3, v->first_packet);
+	sqlite3_bind_int64(s, 4, v->first_ns);
+	sqlite3_bind_int64(s, 5, v->last_ns - v->first_ns);
+	sqlite3_bind_int64(s, 6, initiator);
+	sqlite3_bind_int(s, 7, i->port);
+	sqlite3_bind_int64(s, 8, responder);
+	sqlite3_bind_int(s, 9, r->port);
+	if (path != 0)
+		sqlite3_bind_int64(s, 10, path);
+	else
+		sqlite3_bind_null(s, 10);
+	sqlite3_bind_int64(s, 11, outcome);
+	sqlite3_bind_text(s, 12, v->history ? v->history : "", -1, SQLITE_STATIC);
+	bind_direction(s, v, SIDE_INITIATOR);
+	bind_direction(s, v, SIDE_RESPONDER);
+	bind_count(s, 27, v->half_close_bytes);
+	bind_ns(s, 28, v->handshake_rtt_ns);
+	bind_ns(s, 29, back_ns(v, v->end_ns));
+	bind_ns(s, 30, observed_to_store(store, v));
+	return run(store, ADD_CONNECTION, err);
+}
+
+static bool add_losses(struct store *store, const struct verdict *v, int64_t id, struct error *err)
+{
+	const struct verdict_direction *i = &v->dir[SIDE_INITIATOR], *r = &v->dir[SIDE_RESPONDER];
+	const uint64_t counts[] = {
+		v->duplicates,
+		i->retransmitted,
+		r->retransmitted,
+		i->missing,
+		r->missing,
+		i->fin_check == FIN_NONE ? 0 : i->fin_retransmissions,
+		r->fin_check == FIN_NONE ? 0 : r->fin_retransmissions,
+	};
+	uint64_t any = 0;
+
+	for (size_t n = 0; n < sizeof(counts) / sizeof(counts[0]); n++)
+		any |= counts[n];
+	if (any == 0)
+		return true;
+	sqlite3_bind_int64(store->statement[ADD_LOSSES], 1, id);
+	for (size_t n = 0; n < sizeof(counts) / sizeof(counts[0]); n++)
+		bind_count(store->statement[ADD_LOSSES], (int)n + 2, counts[n]);
+	return run(store, ADD_LOSSES, err);
+}
+
+static bool add_resets(struct store *store, const struct verdict *v, int64_t id, struct error *err)
+{
+	sqlite3_stmt *s = store->statement[ADD_RESETS];
+
+	if (v->rst_ns == NONE_NS && v->rst_silence_ns == NONE_NS && v->rst_in_window == 0 &&
+	    v->rst_out_of_window == 0)
+		return true;
+	sqlite3_bind_int64(s, 1, id);
+	bind_ns(s, 2, back_ns(v, v->rst_ns));
+	bind_ns(s, 3, v->rst_silence_ns);
+	bind_count(s, 4, v->rst_in_window);
+	bind_count(s, 5, v->rst_out_of_window);
+	return run(store, ADD_RESETS, err);
+}
+
+static bool add_reuses(struct store *store, const struct verdict *v, int64_t id, struct error *err)
+{
+	sqlite3_stmt *s = store->statement[ADD_REUSES];
+
+	if (v->reuse_delay_ns == NONE_NS && v->time_wait_restarts == 0)
+		return true;
+	sqlite3_bind_int64(s, 1, id);
+	bind_ns(s, 2, v->reuse_delay_ns);
+	bind_count(s, 3, v->time_wait_restarts);
+	return run(store, ADD_REUSES, err);
+}
+
+static bool add_states(struct store *store, const struct verdict *v, int64_t id, struct error *err)
+{
+	const int64_t dwells[] = {v->time_wait_entry_ns, v->close_wait_ns, v->fin_wait_1_ns,
+				  v->fin_wait_2_ns,      v->last_ack_ns,   v->closing_ns};
+	sqlite3_stmt *s = store->statement[ADD_DWELLS];
+	bool any = false;
+
+	sqlite3_bind_int64(s, 1, id);
+	for (size_t n = 0; n < sizeof(dwells) / sizeof(dwells[0]); n++) {
+		any |= dwells[n] != NONE_NS;
+		bind_ns(s, (int)n + 2, dwells[n]);
+	}
+	if (any && !run(store, ADD_DWELLS, err))
+		return false;
+
+	s = store->statement[ADD_STATE];
+	for (size_t n = 0; n < v->timeline_count; n++) {
+		const struct state_entry *entry = &v->timeline[n];
+
+		sqlite3_bind_int64(s, 1, id);
+		sqlite3_bind_int64(s, 2, (int64_t)n);
+		sqlite3_bind_int(s, 3, entry->side);
+		sqlite3_bind_int(s, 4, entry->state);
+		sqlite3_bind_int64(s, 5, entry->entry_ns);
+		bind_ns(s, 6, entry->dwell_ns);
+		if (!run(store, ADD_STATE, err))
+			return false;
+	}
+	return true;
+}
+
+static bool add_findings(struct store *store, const struct verdict *v, int64_t id,
+			 struct error *err)
+{
+	sqlite3_stmt *s = store->statement[ADD_FINDING];
+
+	for (size_t n = 0; n < v->finding_count; n++) {
+		const struct finding *f = &v->findings[n];
+
+		sqlite3_bind_int64(s, 1, id);
+		sqlite3_bind_int64(s, 2, (int64_t)n);
+		sqlite3_bind_int(s, 3, f->code);
+		sqlite3_bind_int(s, 4, f->severity);
+		if (f->side == SIDE_INITIATOR || f->side == SIDE_RESPONDER)
+			sqlite3_bind_int(s, 5, f->side);
+		else
+			sqlite3_bind_null(s, 5);
+		sqlite3_bind_int64(s, 6, f->ts_ns);
+		if (f->packet != 0)
+			bind_count(s, 7, f->packet);
+		else
+			sqlite3_bind_null(s, 7);
+		sqlite3_bind_int64(s, 8, store->capture_base + f->file);
+		bind_count(s, 9, f->count);
+		sqlite3_bind_text(s, 10, f->detail, -1, SQLITE_STATIC);
+		if (!run(store, ADD_FINDING, err))
+			return false;
+	}
+	return true;
+}
+
+static bool add_ladder(struct store *store, const struct verdict *v, int64_t id, struct error *err)
+{
+	struct ladder_base base = {
+		.first_ns = v->first_ns,
+		.first_packet = v->first_packet,
+		.file = v->file,
+		.isn = {v->dir[SIDE_INITIATOR].isn, v->dir[SIDE_RESPONDER].isn},
+	};
+	sqlite3_stmt *s = store->statement[ADD_LADDER];
+	size_t room = v->ladder_count * LADDER_SEGMENT_MAX, size;
+
+	if (v->ladder_count == 0)
+		return true;
+	if (room > store->ladder_room) {
+		uint8_t *grown = realloc(store->ladder, room);
+
+		if (!grown)
+			return error_set(err, "out of memory");
+		store->ladder = grown;
+		store->ladder_room = room;
+	}
+	size = ladder_pack(&base, v->ladder, v->ladder_count, store->ladder);
+	sqlite3_bind_int64(s, 1, id);
+	sqlite3_bind_blob(s, 2, store->ladder, (int)size, SQLITE_STATIC);
+	return run(store, ADD_LADDER, err);
+}
+
+bool connection_add(struct store *store, const struct verdict *verdict, struct error *err)
+{
+	bool regular = verdict_is_regular(verdict);
+	int64_t id = store->next_connection;
+
+	if (!add_connection(store, verdict, regular ? TIMELINE_REGULAR : TIMELINE_STORED, id,
+			    err) ||
+	    !add_losses(store, verdict, id, err) || !add_resets(store, verdict, id, err) ||
+	    !add_reuses(store, verdict, id, err) || !add_findings(store, verdict, id, err) ||
+	    !add_ladder(store, verdict, id, err))
+		return false;
+	if (!regular && !add_states(store, verdict, id, err))
+		return false;
+	store->next_connection = id + 1;
+	return true;
+}

@@ -1,0 +1,305 @@
+/* Dictionaries of the database. */
+#include "db/dictionary.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/address.h"
+#include "db/id_cache.h"
+#include "db/path.h"
+
+enum { HOST_WORDS = 3, OUTCOME_WORDS = 1 };
+enum { PATH_WORDS = 3 + (sizeof(struct tunnel) + 7) / 8 };
+enum { HOST_SETS = 16384, PATH_SETS = 256, OUTCOME_SETS = 256 };
+enum { PATH_KEY_MAX = 2 * VLANS_TEXT_MAX + TUNNEL_TEXT_MAX + 16 };
+
+static const char *const find_sql[DICTIONARIES] = {
+	[DICTIONARY_HOSTS] = "SELECT id FROM hosts WHERE key = ?1 AND version = ?2",
+	[DICTIONARY_PATHS] = "SELECT id FROM paths WHERE key = ?1",
+	[DICTIONARY_OUTCOMES] = "SELECT id FROM outcomes WHERE key = ?1",
+};
+
+static const char *const insert_sql[DICTIONARIES] = {
+	[DICTIONARY_HOSTS] = "INSERT INTO hosts(key, version, address) VALUES(?1, ?2, ?3)",
+	[DICTIONARY_PATHS] =
+		"INSERT INTO paths(key, vlan, vlans_initiator, vlans_responder, tunnel)"
+		" VALUES(?1, ?2, ?3, ?4, ?5)",
+	[DICTIONARY_OUTCOMES] =
+		"INSERT INTO outcomes(key, teardown, complete, closer, end_reason, clean, "
+		"midstream,"
+		" fin_check_initiator, fin_check_responder, time_wait_holder, time_wait_check,"
+		" reuse_by, reuse_rule, reuse_answer, rst_by, rst_stage, rst_cause, rst_injected,"
+		" conn_state, seen_initiator, seen_responder, isn_known_initiator,"
+		" isn_known_responder, timeline)"
+		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+};
+
+static const char *const empty_sql[DICTIONARIES] = {
+	[DICTIONARY_HOSTS] = "SELECT NOT EXISTS(SELECT 1 FROM hosts)",
+	[DICTIONARY_PATHS] = "SELECT NOT EXISTS(SELECT 1 FROM paths)",
+	[DICTIONARY_OUTCOMES] = "SELECT NOT EXISTS(SELECT 1 FROM outcomes)",
+};
+
+struct dictionaries {
+	sqlite3 *db;
+	struct id_cache cache[DICTIONARIES];
+	sqlite3_stmt *find[DICTIONARIES], *insert[DICTIONARIES], *empty[DICTIONARIES];
+};
+
+struct dictionaries *dictionaries_new(sqlite3 *db, struct error *err)
+{
+	struct dictionaries *d = calloc(1, sizeof(*d));
+
+	if (!d || !id_cache_init(&d->cache[DICTIONARY_HOSTS], HOST_WORDS, HOST_SETS) ||
+	    !id_cache_init(&d->cache[DICTIONARY_PATHS], PATH_WORDS, PATH_SETS) ||
+	    !id_cache_init(&d->cache[DICTIONARY_OUTCOMES], OUTCOME_WORDS, OUTCOME_SETS)) {
+		error_set(err, "out of memory");
+		dictionaries_free(d);
+		return NULL;
+	}
+	d->db = db;
+	return d;
+}
+
+void dictionaries_free(struct dictionaries *d)
+{
+	if (!d)
+		return;
+	for (int i = 0; i < DICTIONARIES; i++) {
+		id_cache_free(&d->cache[i]);
+		sqlite3_finalize(d->find[i]);
+		sqlite3_finalize(d->insert[i]);
+		sqlite3_finalize(d->empty[i]);
+	}
+	free(d);
+}
+
+static bool prepare(sqlite3 *db, const char *sql, sqlite3_stmt **statement, struct error *err)
+{
+	if (!*statement && sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement,
+					      NULL) != SQLITE_OK)
+		return error_set(err, "%s", sqlite3_errmsg(db));
+	return true;
+}
+
+bool dictionaries_begin(struct dictionaries *d, struct error *err)
+{
+	for (int i = 0; i < DICTIONARIES; i++) {
+		bool empty;
+
+		if (!prepare(d->db, find_sql[i], &d->find[i], err) ||
+		    !prepare(d->db, insert_sql[i], &d->insert[i], err) ||
+		    !prepare(d->db, empty_sql[i], &d->empty[i], err))
+			return false;
+		if (sqlite3_step(d->empty[i]) != SQLITE_ROW)
+			return error_set(err, "%s", sqlite3_errmsg(d->db));
+		empty = sqlite3_column_int(d->empty[i], 0) != 0;
+		sqlite3_reset(d->empty[i]);
+		id_cache_clear(&d->cache[i], empty);
+	}
+	return true;
+}
+
+/* The value bound to find's parameters, looked up; *id is 0 where the table does not have it. */
+static bool find_id(struct dictionaries *d, enum dictionary_kind kind, int64_t *id,
+		    struct error *err)
+{
+	sqlite3_stmt *find = d->find[kind];
+	int step = sqlite3_step(find);
+
+	*id = step == SQLITE_ROW ? sqlite3_column_int64(find, 0) : 0;
+	sqlite3_reset(find);
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		return error_set(err, "%s", sqlite3_errmsg(d->db));
+	return true;
+}
+
+static bool insert_id(struct dictionaries *d, enum dictionary_kind kind, int64_t *id,
+		      struct error *err)
+{
+	sqlite3_stmt *insert = d->insert[kind];
+	int step = sqlite3_step(insert);
+
+	sqlite3_reset(insert);
+	if (step != SQLITE_DONE)
+		return error_set(err, "%s", sqlite3_errmsg(d->db));
+	*id = sqlite3_last_insert_rowid(d->db);
+	return true;
+}
+
+static void bind_name(sqlite3_stmt *s, int column, const char *name)
+{
+	if (name && name[0] != '\0')
+		sqlite3_bind_text(s, column, name, -1, SQLITE_TRANSIENT);
+	else
+		sqlite3_bind_null(s, column);
+}
+
+bool dictionary_host(struct dictionaries *d, const struct ip_address *address, uint8_t version,
+		     int64_t *id, struct error *err)
+{
+	struct id_cache *cache = &d->cache[DICTIONARY_HOSTS];
+	sqlite3_stmt *find = d->find[DICTIONARY_HOSTS], *insert = d->insert[DICTIONARY_HOSTS];
+	uint64_t key[HOST_WORDS] = {0, 0, version};
+	uint8_t bytes[ADDRESS_KEY_SIZE];
+	char text[ADDRESS_TEXT_MAX];
+
+	address_key(address, version, bytes);
+	memcpy(key, bytes, sizeof(bytes));
+	*id = id_cache_get(cache, key);
+	if (*id != 0)
+		return true;
+	if (!cache->complete) {
+		sqlite3_bind_blob(find, 1, bytes, sizeof(bytes), SQLITE_STATIC);
+		sqlite3_bind_int(find, 2, version);
+		if (!find_id(d, DICTIONARY_HOSTS, id, err))
+			return false;
+	}
+	if (*id == 0) {
+		address_text(address, version, text);
+		sqlite3_bind_blob(insert, 1, bytes, sizeof(bytes), SQLITE_STATIC);
+		sqlite3_bind_int(insert, 2, version);
+		sqlite3_bind_text(insert, 3, text, -1, SQLITE_STATIC);
+		if (!insert_id(d, DICTIONARY_HOSTS, id, err))
+			return false;
+	}
+	id_cache_put(cache, key, *id);
+	return true;
+}
+
+bool dictionary_path(struct dictionaries *d, const struct verdict *v, int64_t *id,
+		     struct error *err)
+{
+	const struct verdict_direction *i = &v->dir[SIDE_INITIATOR], *r = &v->dir[SIDE_RESPONDER];
+	struct id_cache *cache = &d->cache[DICTIONARY_PATHS];
+	sqlite3_stmt *find = d->find[DICTIONARY_PATHS], *insert = d->insert[DICTIONARY_PATHS];
+	unsigned vlan = vlan_outer(i->seen ? i->vlan_tags : r->vlan_tags);
+	uint64_t key[PATH_WORDS] = {i->vlan_tags, r->vlan_tags, vlan};
+	char vlans_i[VLANS_TEXT_MAX], vlans_r[VLANS_TEXT_MAX], tunnel[TUNNEL_TEXT_MAX];
+	char text[PATH_KEY_MAX];
+
+	*id = 0;
+	if (i->vlan_tags == 0 && r->vlan_tags == 0 && v->tunnel.depth == 0)
+		return true;
+	memcpy(key + 3, &v->tunnel, sizeof(v->tunnel));
+	*id = id_cache_get(cache, key);
+	if (*id != 0)
+		return true;
+
+	vlans_text(i->vlan_tags, vlans_i);
+	vlans_text(r->vlan_tags, vlans_r);
+	tunnel_text(&v->tunnel, tunnel);
+	sqlite3_snprintf(sizeof(text), text, "%u|%s|%s|%s", vlan, vlans_i, vlans_r, tunnel);
+	sqlite3_bind_text(find, 1, text, -1, SQLITE_STATIC);
+	if (!find_id(d, DICTIONARY_PATHS, id, err))
+		return false;
+	if (*id == 0) {
+		bind_name(insert, 1, text);
+		if (vlan != 0)
+			sqlite3_bind_int(insert, 2, (int)vlan);
+		else
+			sqlite3_bind_null(insert, 2);
+		bind_name(insert, 3, vlans_i);
+		bind_name(insert, 4, vlans_r);
+		bind_name(insert, 5, tunnel);
+		if (!insert_id(d, DICTIONARY_PATHS, id, err))
+			return false;
+	}
+	id_cache_put(cache, key, *id);
+	return true;
+}
+
+/* The outcome as one number: the enumerations of verdict.h side by side. The widths are part of the
+ * database format. */
+static uint64_t outcome_key(const struct verdict *v, enum timeline_kind timeline)
+{
+	const struct verdict_direction *i = &v->dir[SIDE_INITIATOR], *r = &v->dir[SIDE_RESPONDER];
+	const struct {
+		unsigned value, bits;
+	} fields[] = {
+		{v->teardown, 4},
+		{v->complete, 1},
+		{v->closer, 2},
+		{v->end_reason, 3},
+		{v->clean, 1},
+		{v->midstream, 1},
+		{i->fin_check, 2},
+		{r->fin_check, 2},
+		{v->time_wait_holder, 2},
+		{v->time_wait_check, 3},
+		{v->reuse_by, 2},
+		{v->reuse_rule, 3},
+		{v->reuse_answer, 3},
+		{v->rst_by, 2},
+		{v->rst_stage, 4},
+		{v->rst_cause, 4},
+		{v->rst_injected, 1},
+		{v->conn_state, 4},
+		{i->seen, 1},
+		{r->seen, 1},
+		{i->isn_known, 1},
+		{r->isn_known, 1},
+		{timeline, 1},
+	};
+	uint64_t key = 0;
+	unsigned shift = 0;
+
+	for (size_t n = 0; n < sizeof(fields) / sizeof(fields[0]); n++) {
+		key |= (uint64_t)(fields[n].value & ((1U << fields[n].bits) - 1)) << shift;
+		shift += fields[n].bits;
+	}
+	return key;
+}
+
+static void bind_outcome(sqlite3_stmt *s, const struct verdict *v, enum timeline_kind timeline)
+{
+	const struct verdict_direction *i = &v->dir[SIDE_INITIATOR], *r = &v->dir[SIDE_RESPONDER];
+
+	bind_name(s, 2, teardown_name(v->teardown));
+	sqlite3_bind_int(s, 3, v->complete);
+	bind_name(s, 4, side_name(v->closer));
+	bind_name(s, 5, end_reason_name(v->end_reason));
+	sqlite3_bind_int(s, 6, v->clean);
+	sqlite3_bind_int(s, 7, v->midstream);
+	bind_name(s, 8, fin_check_name(i->fin_check));
+	bind_name(s, 9, fin_check_name(r->fin_check));
+	bind_name(s, 10, side_name(v->time_wait_holder));
+	bind_name(s, 11, time_wait_check_name(v->time_wait_check));
+	bind_name(s, 12, reuse_by_name(v->reuse_by));
+	bind_name(s, 13, reuse_rule_name(v->reuse_rule));
+	bind_name(s, 14, reuse_answer_name(v->reuse_answer));
+	bind_name(s, 15, v->rst_by == SIDE_NONE ? NULL : side_name(v->rst_by));
+	bind_name(s, 16, rst_stage_name(v->rst_stage));
+	bind_name(s, 17, rst_cause_name(v->rst_cause));
+	sqlite3_bind_int(s, 18, v->rst_injected);
+	bind_name(s, 19, conn_state_name(v->conn_state));
+	sqlite3_bind_int(s, 20, i->seen);
+	sqlite3_bind_int(s, 21, r->seen);
+	sqlite3_bind_int(s, 22, i->isn_known);
+	sqlite3_bind_int(s, 23, r->isn_known);
+	sqlite3_bind_int(s, 24, timeline);
+}
+
+bool dictionary_outcome(struct dictionaries *d, const struct verdict *v,
+			enum timeline_kind timeline, int64_t *id, struct error *err)
+{
+	struct id_cache *cache = &d->cache[DICTIONARY_OUTCOMES];
+	uint64_t key = outcome_key(v, timeline);
+
+	*id = id_cache_get(cache, &key);
+	if (*id != 0)
+		return true;
+	if (!cache->complete) {
+		sqlite3_bind_int64(d->find[DICTIONARY_OUTCOMES], 1, (int64_t)key);
+		if (!find_id(d, DICTIONARY_OUTCOMES, id, err))
+			return false;
+	}
+	if (*id == 0) {
+		sqlite3_bind_int64(d->insert[DICTIONARY_OUTCOMES], 1, (int64_t)key);
+		bind_outcome(d->insert[DICTIONARY_OUTCOMES], v, timeline);
+		if (!insert_id(d, DICTIONARY_OUTCOMES, id, err))
+			return false;
+	}
+	id_cache_put(cache, &key, *id);
+	return true;
+}

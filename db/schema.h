@@ -1,0 +1,36 @@
+/* The schema: tables, views and indexes of the database, as docs/database.md documents them. */
+#ifndef LASTACK_DB_SCHEMA_H
+#define LASTACK_DB_SCHEMA_H
+
+#include <stdbool.h>
+
+#include <sqlite3.h>
+
+#include "base/error.h"
+
+enum {
+	SCHEMA_APPLICATION_ID = 0x4c535441, /* "LSTA" */
+	SCHEMA_VERSION = 1,                 /* PRAGMA user_version */
+};
+
+/* How a connection's state timeline is kept, column outcomes.timeline. */
+enum timeline_kind {
+	TIMELINE_STORED,  /* in states and dwells; no rows there: nothing to tell */
+	TIMELINE_REGULAR, /* follows from the times of the FINs and their ACKs */
+};
+
+/* All run inside the caller's transaction; false with err that carries SQLite's message. */
+bool schema_create(sqlite3 *db, struct error *err);
+/* Adds finding codes that the database does not know yet. */
+bool schema_add_finding_codes(sqlite3 *db, struct error *err);
+/* The indexes that only queries need: made after a load, dropped before a load into empty tables. */
+bool schema_create_indexes(sqlite3 *db, struct error *err);
+bool schema_drop_indexes(sqlite3 *db, struct error *err);
+
+/* The views; in views.c. */
+bool schema_create_views(sqlite3 *db, struct error *err);
+
+/* Runs statements without results. */
+bool schema_run(sqlite3 *db, const char *sql, struct error *err);
+
+#endif

@@ -1,0 +1,53 @@
+/* The database: recordings, captures, connections, findings, ladders, in SQLite.
+ *
+ * docs/database.md documents the schema; `teardowns` and `findings` are the contract. One recording
+ * (a capture file, or a set of joined ones) is one transaction: wholly in, or not at all. */
+#ifndef LASTACK_DB_STORE_H
+#define LASTACK_DB_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sqlite3.h>
+
+#include "analyzer/engine.h"
+#include "analyzer/verdict.h"
+#include "base/error.h"
+#include "parsers/decode.h"
+#include "source/feed.h"
+
+struct store;
+
+enum store_mode {
+	STORE_WRITE, /* creates the database where there is none; migrates or refuses older ones */
+	STORE_READ,  /* must exist and be lastack's */
+};
+
+/* NULL with err (which names the file): not lastack's (left untouched), newer or unreadable, locked. */
+struct store *store_open(const char *path, enum store_mode mode, struct error *err);
+void store_close(struct store *store);      /* rolls back what is not committed; NULL is fine */
+sqlite3 *store_handle(struct store *store); /* for report and query, which only read */
+
+/* What a recording was analysed with. */
+struct recording {
+	const char *filter; /* NULL: none */
+	bool joined;
+	bool replace; /* false: standard input and interfaces always append */
+	int64_t msl_ns, idle_timeout_ns, stuck_ns;
+	bool keep_duplicates, verify_checksums;
+	const struct feed *feed; /* its files; counts may still grow until store_commit */
+};
+
+/* Opens the transaction, drops the rows of an earlier recording of the same real path (or of the
+ * same joined set), and inserts the recording and its captures. */
+bool store_begin(struct store *store, const struct recording *recording, int64_t *recording_id,
+		 struct error *err);
+bool store_verdict(struct store *store, const struct verdict *verdict, struct error *err);
+/* Writes the final counts of files, decoder and engine, and commits. */
+bool store_commit(struct store *store, const struct recording *recording,
+		  const struct decode_counts *decoded, const struct engine_counts *engine,
+		  struct error *err);
+void store_rollback(struct store *store);
+
+#endif

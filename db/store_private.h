@@ -1,0 +1,55 @@
+/* What the files of the store share. Nobody else includes this. */
+#ifndef LASTACK_DB_STORE_PRIVATE_H
+#define LASTACK_DB_STORE_PRIVATE_H
+
+#include "db/database_file.h"
+#include "db/dictionary.h"
+#include "db/store.h"
+
+enum store_statement {
+	ADD_CONNECTION,
+	ADD_LOSSES,
+	ADD_RESETS,
+	ADD_REUSES,
+	ADD_DWELLS,
+	ADD_STATE,
+	ADD_LADDER,
+	ADD_FINDING,
+	STORE_STATEMENTS
+};
+
+struct store {
+	struct database_file file;
+	struct dictionaries *dictionaries;
+	sqlite3_stmt *statement[STORE_STATEMENTS];
+	uint8_t *ladder;    /* owned; packing room */
+	size_t ladder_room; /* bytes */
+	bool fresh;         /* connections was empty when the recording began */
+	bool replaced;      /* an earlier recording's rows were dropped */
+	/* the recording in the open transaction */
+	int64_t recording_id, capture_base; /* captures have capture_base + index of the file */
+	int64_t first_connection, next_connection;
+	int64_t msl_ns;
+	/* The end of TIME_WAIT watching, as the first unverified TIME_WAIT showed it: what ends there
+	 * too need not be stored a connection. NONE_NS: none so far. */
+	int64_t watched_until_ns;
+};
+
+/* recording_rows.c: rows of recordings and captures */
+bool recording_add(struct store *store, const struct recording *recording, struct error *err);
+bool recording_drop_earlier(struct store *store, const struct recording *recording,
+			    struct error *err);
+bool recording_finish(struct store *store, const struct recording *recording,
+		      const struct decode_counts *decoded, const struct engine_counts *engine,
+		      struct error *err);
+/* Drops dictionary rows that nothing refers to any more. */
+bool recording_drop_orphans(struct store *store, struct error *err);
+
+/* connection_rows.c: rows of one verdict */
+bool connection_prepare(struct store *store, struct error *err);
+bool connection_add(struct store *store, const struct verdict *verdict, struct error *err);
+
+/* Turns what SQLite says into a sentence with the file's name; returns false. */
+bool store_failed(struct store *store, struct error *err);
+
+#endif

@@ -1,0 +1,235 @@
+/* The store and its file: who may be opened, and others at the same file. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/store_scene.h"
+
+/* --- the file itself --- */
+
+static void test_a_new_file_is_private(void **state)
+{
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	mode_t before = umask(0);
+	struct stat st;
+
+	(void)state;
+	scene_store_file(path, "/real/a", 1);
+	umask(before);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	scene_remove(folder);
+}
+
+static void test_nothing_stored_leaves_no_file(void **state)
+{
+	struct feed feed = scene_feed("a", "/real/a");
+	struct recording recording = scene_recording(&feed);
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	struct error err = {{0}};
+	struct store *store;
+	int64_t id;
+
+	(void)state;
+	store_close(scene_open(path, STORE_WRITE));
+	assert_int_equal(access(path, F_OK), -1);
+	store = scene_open(path, STORE_WRITE);
+	assert_true(store_begin(store, &recording, &id, &err));
+	store_close(store);
+	assert_int_equal(access(path, F_OK), -1);
+	scene_write(path, "", 0); /* not made by us: it stays */
+	store_close(scene_open(path, STORE_WRITE));
+	assert_int_equal(access(path, F_OK), 0);
+	scene_remove(folder);
+}
+
+static void test_what_is_not_ours_is_refused(void **state)
+{
+	char *folder = scene_folder();
+	const char *text = scene_path(folder, "notes.txt"),
+		   *foreign = scene_path(folder, "other.db");
+	struct scene_bytes text_bytes, foreign_bytes;
+	sqlite3 *db;
+
+	(void)state;
+	scene_write(text, "SQLite format 3, or so I thought", 32);
+	assert_int_equal(sqlite3_open(foreign, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(db, "CREATE TABLE t(x); INSERT INTO t VALUES(1)", NULL, NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+	text_bytes = scene_read(text);
+	foreign_bytes = scene_read(foreign);
+	for (int mode = STORE_WRITE; mode <= STORE_READ; mode++) {
+		scene_expect_refusal(text, (enum store_mode)mode, "not a database");
+		scene_expect_refusal(foreign, (enum store_mode)mode, "not one of lastack's");
+		scene_expect_refusal(folder, (enum store_mode)mode, "directory");
+	}
+	scene_assert_unchanged(text, text_bytes);
+	scene_assert_unchanged(foreign, foreign_bytes);
+	scene_remove(folder);
+}
+
+static void test_other_versions_are_refused(void **state)
+{
+	static const char *const pragma[] = {"PRAGMA user_version = 2", "PRAGMA user_version = 0"};
+	static const char *const reason[] = {"newer lastack", "unknown schema version 0"};
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+
+	(void)state;
+	scene_store_file(path, "/real/a", 1);
+	for (int i = 0; i < 2; i++) {
+		struct scene_bytes before;
+
+		scene_file_value(path, pragma[i]);
+		before = scene_read(path);
+		scene_expect_refusal(path, STORE_WRITE, reason[i]);
+		scene_expect_refusal(path, STORE_READ, reason[i]);
+		scene_assert_unchanged(path, before);
+	}
+	scene_remove(folder);
+}
+
+static void test_a_damaged_database_is_refused(void **state)
+{
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	struct scene_bytes whole, before;
+
+	(void)state;
+	scene_store_file(path, "/real/a", 50);
+	whole = scene_read(path);
+	memset(whole.bytes + 100, 0x5a, 3996); /* the schema's page behind the header */
+	scene_write(path, whole.bytes, whole.size);
+	before = scene_read(path);
+	scene_expect_refusal(path, STORE_WRITE, "damaged");
+	scene_expect_refusal(path, STORE_READ, "damaged");
+	scene_assert_unchanged(path, before);
+	scene_write(path, whole.bytes, 4096); /* cut off */
+	before = scene_read(path);
+	scene_expect_refusal(path, STORE_WRITE, "damaged");
+	scene_assert_unchanged(path, before);
+	free(whole.bytes);
+	scene_remove(folder);
+}
+
+static void test_a_missing_database_suggests_analyze(void **state)
+{
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+
+	(void)state;
+	scene_expect_refusal(path, STORE_READ, "lastack analyze");
+	assert_int_equal(access(path, F_OK), -1);
+	scene_expect_refusal(scene_path(folder, "no/such/x.db"), STORE_WRITE, "cannot be created");
+	scene_expect_refusal(":memory:", STORE_READ, "keeps nothing");
+	scene_remove(folder);
+}
+
+/* --- others at the same file --- */
+
+static void test_a_second_writer_is_told(void **state)
+{
+	struct feed feed = scene_feed("a", "/real/a");
+	struct recording recording = scene_recording(&feed);
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	struct error err = {{0}};
+	struct store *store;
+	sqlite3 *other;
+	int64_t id;
+
+	(void)state;
+	scene_store_file(path, "/real/a", 1);
+	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	store = scene_open(path, STORE_WRITE);
+	sqlite3_busy_timeout(store_handle(store), 10); /* else the test takes five seconds */
+	assert_false(store_begin(store, &recording, &id, &err));
+	assert_non_null(strstr(err.text, path));
+	assert_non_null(strstr(err.text, "in use by another program"));
+	assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	scene_store(store, &recording, 2);
+	store_close(store);
+	sqlite3_close(other);
+	scene_remove(folder);
+}
+
+static void test_reading_while_another_writes(void **state)
+{
+	struct feed feed = scene_feed("a", "/real/a");
+	struct recording recording = scene_recording(&feed);
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	struct store *writer, *reader;
+	struct scene_verdict scene;
+	struct error err = {{0}};
+	int64_t id;
+
+	(void)state;
+	scene_store_file(path, "/real/a", 5);
+	writer = scene_open(path, STORE_WRITE);
+	assert_true(store_begin(writer, &recording, &id, &err));
+	scene_clean(&scene, 0);
+	assert_true(store_verdict(writer, &scene.v, &err));
+	reader = scene_open(path, STORE_READ);
+	assert_string_equal(scene_value(store_handle(reader), SCENE_COUNTS), "1 1 5");
+	assert_int_equal(
+		sqlite3_exec(store_handle(reader), "DELETE FROM findings", NULL, NULL, NULL),
+		SQLITE_ERROR);
+	assert_int_equal(sqlite3_exec(store_handle(reader), "DELETE FROM hosts", NULL, NULL, NULL),
+			 SQLITE_READONLY);
+	assert_true(scene_commit(writer, &recording, &err));
+	assert_string_equal(scene_value(store_handle(reader), SCENE_COUNTS), "1 1 1");
+	store_close(reader);
+	store_close(writer);
+	scene_remove(folder);
+}
+
+static void test_a_replaced_file_is_noticed(void **state)
+{
+	struct feed feed = scene_feed("a", "/real/a");
+	struct recording recording = scene_recording(&feed);
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	struct error err = {{0}};
+	struct store *store;
+	int64_t id;
+
+	(void)state;
+	scene_store_file(path, "/real/a", 1);
+	store = scene_open(path, STORE_WRITE);
+	assert_int_equal(unlink(path), 0);
+	assert_false(store_begin(store, &recording, &id, &err));
+	assert_non_null(strstr(err.text, "moved or removed"));
+	store_close(store);
+	scene_remove(folder);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_new_file_is_private),
+		cmocka_unit_test(test_nothing_stored_leaves_no_file),
+		cmocka_unit_test(test_what_is_not_ours_is_refused),
+		cmocka_unit_test(test_other_versions_are_refused),
+		cmocka_unit_test(test_a_damaged_database_is_refused),
+		cmocka_unit_test(test_a_missing_database_suggests_analyze),
+		cmocka_unit_test(test_a_second_writer_is_told),
+		cmocka_unit_test(test_reading_while_another_writes),
+		cmocka_unit_test(test_a_replaced_file_is_noticed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
