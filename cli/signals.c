@@ -1,0 +1,54 @@
+#include "cli/signals.h"
+
+#include <signal.h>
+#include <stddef.h>
+
+/* The one thing a handler may touch (C17, 5.1.2.3), hence the one mutable global. */
+static volatile sig_atomic_t noted;
+
+static const int caught[] = {SIGINT, SIGTERM, SIGHUP};
+
+static void note(int number)
+{
+	noted = number;
+}
+
+/* Without SA_RESTART, so that a read that waits for standard input ends too. */
+void signals_catch(void)
+{
+	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++) {
+		struct sigaction action = {.sa_handler = note, .sa_flags = (int)SA_RESETHAND};
+		struct sigaction before;
+
+		sigemptyset(&action.sa_mask);
+		if (sigaction(caught[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+			sigaction(caught[i], &action, NULL);
+	}
+}
+
+int signals_pending(void)
+{
+	return noted;
+}
+
+void signals_release(void)
+{
+	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++) {
+		struct sigaction before;
+
+		if (sigaction(caught[i], NULL, &before) == 0 && before.sa_handler == note)
+			signal(caught[i], SIG_DFL);
+	}
+	if (noted)
+		raise(noted);
+}
+
+void signals_default_pipe(void)
+{
+	sigset_t pipe;
+
+	signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	sigprocmask(SIG_UNBLOCK, &pipe, NULL);
+}
