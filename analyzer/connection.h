@@ -138,6 +138,7 @@ struct teardown_part {
 	struct moment closed; /* both FINs covered */
 	struct rst_hypothesis rst[RST_HYPOTHESES];
 	uint32_t rst_count;
+	uint64_t last_rst_ordinal; /* of any RST before the connection closed */
 	uint64_t in_window,
 		out_of_window; /* RSTs by class, as they came, before the connection closed */
 	uint64_t half_close
@@ -207,7 +208,8 @@ struct connection {
 	bool midstream : 1;
 	bool stray : 1; /* resets only so far */
 	bool handshake_done : 1;
-	uint8_t limits; /* enum limit, bounds that were hit */
+	bool handshake_assumed : 1; /* done as no SYN|ACK was captured so far */
+	uint8_t limits;             /* enum limit, bounds that were hit */
 };
 
 static inline enum side peer_of(enum side side)

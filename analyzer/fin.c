@@ -4,20 +4,13 @@
 
 enum { SHIFT_MAX = 14 }; /* RFC 7323, 2.3 */
 
-/* The largest right edge the peer advertised; false where no window of it was seen. */
+/* The largest right edge the peer advertised in a segment with ACK; false where there was none. */
 static bool window_edge(const struct connection *c, enum side from, uint32_t *edge)
 {
-	const struct direction *sender = &c->dir[from], *peer = &c->dir[peer_of(from)];
+	const struct direction *peer = &c->dir[peer_of(from)];
 
-	if (peer->window_seen) {
-		*edge = peer->window_right;
-		return true;
-	}
-	if (peer->spoke && peer->window_max > 0 && sender->isn_known) {
-		*edge = sender->isn + 1 + peer->window_max;
-		return true;
-	}
-	return false;
+	*edge = peer->window_right;
+	return peer->window_seen;
 }
 
 enum fin_verdict fin_acceptable(const struct connection *c, enum side from, const struct segment *s)
@@ -92,8 +85,12 @@ bool fin_acknowledged(struct connection *c, enum side from, const struct segment
 	f->covered_exactly |= s->ack == f->seq + 1;
 	if (seq_gt(s->ack, highest_due_ack(f)))
 		ok = violation(c, FINDING_FIN_OVER_ACKED, holder, at, s->ack, f->seq);
-	if (f->covered.ordinal)
+	if (f->covered.ordinal) {
+		/* before TIME_WAIT begins this answers a copy of the FIN, after it time_wait.c counts */
+		if (f->unanswered_copies > 0 && !t->closed.ordinal)
+			f->unanswered_copies--;
 		return ok;
+	}
 	f->covered = *at;
 	f->covered_by_fin = s->flags & TCP_FIN;
 	/* RFC 9293, 3.10.7.4: having sent FIN, from's own SND.NXT lies behind it */

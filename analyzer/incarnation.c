@@ -7,6 +7,8 @@
 #include "analyzer/sequence.h"
 #include "analyzer/time_wait.h"
 
+enum { OLDER_STEPS = 8 };
+
 static struct connection *connection_new(const struct segment *s)
 {
 	struct connection *c = calloc(1, sizeof(*c));
@@ -103,9 +105,10 @@ static const struct noted_syn *noted_syn_acked_by(const struct connection *c, en
 			continue;
 		if (!seq_gt(s->ack, isn) || seq_gt(s->ack, end))
 			continue;
-		/* a stray SYN counts from its first transmission, a refused one from its last */
-		if (!found || (refused && moment_before(&found->at, &n->at)) ||
-		    (!refused && moment_before(&n->at, &found->at)))
+		/* a refused SYN starts something only behind the last RST that refused it */
+		if (refused && n->at.ordinal < c->teardown->last_rst_ordinal)
+			continue;
+		if (!found || moment_before(&n->at, &found->at))
 			found = n;
 	}
 	return found;
@@ -135,30 +138,40 @@ static void give_up_noted(struct flow *flow, struct connection *c, struct noted_
 	n->used = false;
 }
 
-/* A noted SYN was acknowledged: the new incarnation starts at that SYN. */
+/* A noted SYN was acknowledged: the new incarnation starts at that SYN, and what was noted behind it
+ * are its retransmissions. */
 static struct place start_from_noted(struct engine *e, const struct arrival *a,
 				     struct flow *running, const struct noted_syn *noted)
 {
 	struct connection *c = engine_connection(e, running);
-	struct noted_syn own = *noted;
+	struct noted_syn own[NOTED_SYNS];
 	struct arrival first = *a;
 	struct flow *f;
+	int count = 0;
 
-	first.segment = &own.segment;
-	first.at = own.at;
-	first.way = flow_way(running, (enum side)own.from);
-	for (int i = 0; i < NOTED_SYNS; i++)
-		if (c->notes->syn[i].used && c->notes->syn[i].at.ordinal == own.at.ordinal)
-			give_up_noted(running, c, &c->notes->syn[i]);
+	for (int i = 0; i < NOTED_SYNS; i++) {
+		struct noted_syn *n = &c->notes->syn[i];
+
+		if (n->used && n->segment.seq == noted->segment.seq && n->from == noted->from &&
+		    n->at.ordinal >= noted->at.ordinal) {
+			own[count++] = *n;
+			give_up_noted(running, c, n);
+		}
+	}
+	first.segment = &own[0].segment;
+	first.at = own[0].at;
+	first.way = flow_way(running, (enum side)own[0].from);
 	f = start(e, &first, running, first.way);
 	if (!f)
 		return take(NULL);
 	f->seen[first.way] = f->lane_known[first.way] = true;
-	f->vlan_tags[first.way] = own.segment.vlan_tags;
-	f->duplicates = own.duplicates;
-	if (!intake(f->live, SIDE_INITIATOR, &own.segment, &own.at, e->two_msl_ns,
-		    e->config.ladders != LADDERS_NONE))
-		return take(NULL);
+	f->vlan_tags[first.way] = own[0].segment.vlan_tags;
+	for (int i = 0; i < count; i++) {
+		f->duplicates += own[i].duplicates;
+		if (!intake(f->live, SIDE_INITIATOR, &own[i].segment, &own[i].at, e->two_msl_ns,
+			    e->config.ladders != LADDERS_NONE))
+			return take(NULL);
+	}
 	return take(f);
 }
 
@@ -170,12 +183,22 @@ static bool is_refused(const struct connection *c)
 }
 
 /* The responder has only acknowledged the SYN so far: its own SYN makes this a split handshake. */
-static bool is_split_handshake(const struct connection *c, enum side from)
+static bool is_split_handshake(const struct connection *c, enum side from, const struct segment *s)
 {
 	const struct direction *r = &c->dir[SIDE_RESPONDER];
 
-	return from == SIDE_RESPONDER && !c->midstream && !r->isn_known && r->bytes == 0 &&
-	       c->dir[SIDE_INITIATOR].syn;
+	if (from != SIDE_RESPONDER || c->midstream || r->isn_known || r->bytes > 0)
+		return false;
+	return !r->captured.started || r->captured.base == s->seq || r->captured.base == s->seq + 1;
+}
+
+/* The first thing seen of this side follows the SYN: they changed places on the way to the tap. */
+static bool is_late_syn(const struct connection *c, enum side from, const struct segment *s)
+{
+	const struct direction *d = &c->dir[from];
+
+	return from == SIDE_INITIATOR && !d->isn_known && d->captured.started &&
+	       d->captured.base == s->seq + 1;
 }
 
 static struct place place_syn(struct engine *e, const struct arrival *a, struct flow *running)
@@ -194,8 +217,10 @@ static struct place place_syn(struct engine *e, const struct arrival *a, struct 
 		return take(running);
 	if (connection_syn_sent(c))
 		return take(from == SIDE_RESPONDER ? running : start(e, a, running, a->way));
-	if (is_split_handshake(c, from))
+	if (is_split_handshake(c, from, a->segment) || is_late_syn(c, from, a->segment)) {
+		c->midstream = false;
 		return take(running);
+	}
 	return (struct place){running, PLACE_NOTE};
 }
 
@@ -276,30 +301,52 @@ static bool answers_foreign_ack(const struct connection *c, uint32_t seq)
 	return false;
 }
 
-/* A RST about the incarnation before: exact there, and nothing to the running one. */
-static bool resets_older(struct engine *e, const struct arrival *a, struct flow *running,
-			 const struct connection *c)
+/* The latest older incarnation that can have sent what a peer of it now answers: one that was more
+ * than an unanswered SYN. The walk is bounded, as a flood of SYNs makes long chains. */
+static struct flow *older_with_state(struct engine *e, const struct flow *running)
 {
-	struct connection *older = running->older ? engine_connection(e, running->older) : NULL;
+	struct flow *f = running->older;
 
-	if (!older || reset_class(c, flow_side(running, a->way), a->segment) != RST_OUT_OF_WINDOW)
-		return false;
-	return reset_answers_ack(older, flow_side(running->older, a->way), a->segment->seq) ||
-	       reset_class(older, flow_side(running->older, a->way), a->segment) == RST_EXACT;
+	for (int steps = 0; f && steps < OLDER_STEPS; steps++, f = f->older) {
+		const struct connection *c = engine_connection(e, f);
+
+		if (c && !connection_syn_sent(c))
+			return f;
+	}
+	return NULL;
+}
+
+/* A RST about the incarnation before: exact there, and nothing to the running one. */
+static struct flow *older_reset(struct engine *e, const struct arrival *a, struct flow *running,
+				const struct connection *c)
+{
+	struct flow *older = older_with_state(e, running);
+	const struct connection *old = older ? engine_connection(e, older) : NULL;
+	enum side from;
+
+	if (!old || reset_class(c, flow_side(running, a->way), a->segment) != RST_OUT_OF_WINDOW)
+		return NULL;
+	from = flow_side(older, a->way);
+	return reset_answers_ack(old, from, a->segment->seq) ||
+			       reset_class(old, from, a->segment) == RST_EXACT
+		       ? older
+		       : NULL;
 }
 
 static struct place place_rst(struct engine *e, const struct arrival *a, struct flow *running)
 {
 	struct connection *c = engine_connection(e, running);
 	const struct segment *s = a->segment;
+	struct flow *older;
 	enum side from = flow_side(running, a->way);
 	const struct noted_syn *noted = (s->flags & TCP_ACK) ? noted_syn_acked_by(c, from, s, false)
 							     : NULL;
 
-	if (noted && !connection_ended(c) && reset_class(c, from, s) != RST_EXACT)
+	if (noted && !connection_ended(c))
 		return start_from_noted(e, a, running, noted);
-	if (!connection_ended(c) && resets_older(e, a, running, c))
-		return take(running->older);
+	older = connection_ended(c) ? NULL : older_reset(e, a, running, c);
+	if (older)
+		return take(older);
 	if (from == SIDE_INITIATOR && connection_syn_sent(c) && answers_foreign_ack(c, s->seq) &&
 	    reset_class(c, from, s) != RST_EXACT)
 		return (struct place){running, PLACE_COUNT};
@@ -313,6 +360,7 @@ static struct place place_ordinary(struct engine *e, const struct arrival *a, st
 	struct connection *c = engine_connection(e, running);
 	const struct direction *i = &c->dir[SIDE_INITIATOR];
 	const struct segment *s = a->segment;
+	struct flow *older;
 
 	if (c->stray)
 		c->handshake_done = true;
@@ -321,8 +369,9 @@ static struct place place_ordinary(struct engine *e, const struct arrival *a, st
 		return take(running);
 	if (seq_gt(s->ack, i->isn) && seq_le(s->ack, i->snd_nxt))
 		return take(running);
-	if (running->older)
-		return take(running->older);
+	older = older_with_state(e, running);
+	if (older)
+		return take(older);
 	remember_foreign_ack(c, s->ack);
 	return (struct place){running, PLACE_COUNT};
 }

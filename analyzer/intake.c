@@ -89,7 +89,9 @@ static void take_syn(struct connection *c, enum side from, const struct segment 
 	d->syn_end = s->seq + segment_length(s);
 	d->isn_known = true;
 	d->wscale = s->wscale;
-	if (d->captured.started) { /* what came before the SYN was captured out of order */
+	if (!d->spoke)
+		d->peer_acked = false; /* ACKs before it were about an older incarnation */
+	if (d->captured.started) {     /* what came before the SYN was captured out of order */
 		d->captured.base = s->seq + 1;
 		d->captured.fixed_base = true;
 	} else {
@@ -339,15 +341,35 @@ static void follow_handshake(struct connection *c, enum side from, const struct 
 		if (!c->handshake_done)
 			choose_rival(c, s);
 		if ((!r->syn_ack && !r->syn) || seq_gt(s->ack, r->isn)) {
+			c->handshake_assumed |= !c->handshake_done && !r->syn_ack;
 			c->handshake_done = true;
 			measure_handshake(c, s);
 		}
 	} else if (!r->syn_ack) {
-		c->handshake_done |= ack && i->isn_known && seq_gt(s->ack, i->isn);
+		bool acks_syn = ack && i->isn_known && seq_gt(s->ack, i->isn);
+
+		c->handshake_assumed |= !c->handshake_done && acks_syn;
+		c->handshake_done |= acks_syn;
 	} else {
 		c->handshake_done |= s->payload_len > 0 || (s->flags & TCP_FIN) ||
 				     (ack && i->isn_known && seq_gt(s->ack, i->isn + 1));
 	}
+}
+
+/* The SYN|ACK was only late: the handshake is done if the initiator has acknowledged this one. */
+static void review_handshake(struct connection *c)
+{
+	const struct direction *i = &c->dir[SIDE_INITIATOR], *r = &c->dir[SIDE_RESPONDER];
+
+	if (!c->handshake_assumed)
+		return;
+	c->handshake_assumed = false;
+	for (uint8_t k = 0; k < i->ack_count; k++)
+		if (seq_gt(i->acks[k], r->isn) &&
+		    seq_le(i->acks[k], seq_max(r->snd_nxt, r->isn + 1)))
+			return;
+	c->handshake_done = false;
+	c->handshake_rtt_ns = NONE_NS;
 }
 
 static void follow_simultaneous_open(struct connection *c, const struct segment *s)
@@ -393,6 +415,8 @@ static bool take_segment(struct connection *c, enum side from, const struct segm
 	count_attempts(c, from, s);
 	if (s->flags & TCP_SYN)
 		take_syn(c, from, s);
+	if ((s->flags & TCP_SYN) && (s->flags & TCP_ACK) && from == SIDE_RESPONDER)
+		review_handshake(c);
 	follow_handshake(c, from, s);
 	ok &= take_ack(c, from, s, at);
 	ok &= fin_followed(c, from, s, at);

@@ -229,6 +229,7 @@ bool reset_take(struct connection *c, enum side from, const struct segment *s,
 	for (uint32_t i = 0; i < t->rst_count; i++)
 		if (t->rst[i].by != from)
 			t->rst[i].receiver_reset = true;
+	t->last_rst_ordinal = at->ordinal;
 	class = reset_class(c, from, s);
 	if (class != RST_OUT_OF_WINDOW)
 		hypothesis_add(c, from, s, at, class == RST_EXACT);

@@ -82,21 +82,21 @@ static const struct moment *later(const struct moment *x, const struct moment *y
 
 static void put_passive(struct writer *w, const struct moves *m, int64_t end_ns)
 {
-	const struct moment *last_ack = later(m->sent, m->peer);
-
 	if (moment_before(m->peer, m->sent))
 		put(w, STATE_CLOSE_WAIT, m->peer->ts_ns, m->sent, end_ns);
-	put(w, STATE_LAST_ACK, last_ack->ts_ns, m->acked, end_ns);
+	put(w, STATE_LAST_ACK, m->sent->ts_ns, m->acked, end_ns);
 	if (m->acked)
-		put(w, STATE_CLOSED, later(m->acked, last_ack)->ts_ns, NULL, end_ns);
+		put(w, STATE_CLOSED, later(m->acked, m->sent)->ts_ns, NULL, end_ns);
 }
 
 static void put_active(struct writer *w, const struct moves *m, int64_t end_ns,
 		       int64_t time_wait_ns)
 {
+	bool both = m->acked && m->peer;
 	bool acked_first = m->acked && (!m->peer || moment_before(m->acked, m->peer));
+	bool at_once = both && m->acked->ordinal == m->peer->ordinal;
 
-	if (acked_first && m->merged) {
+	if (at_once || (acked_first && m->merged)) {
 		put(w, STATE_FIN_WAIT_1, m->sent->ts_ns, m->peer, end_ns);
 	} else if (acked_first) {
 		put(w, STATE_FIN_WAIT_1, m->sent->ts_ns, m->acked, end_ns);
@@ -106,7 +106,7 @@ static void put_active(struct writer *w, const struct moves *m, int64_t end_ns,
 		if (m->peer)
 			put(w, STATE_CLOSING, m->peer->ts_ns, m->acked, end_ns);
 	}
-	if (m->acked && m->peer)
+	if (both)
 		put(w, STATE_TIME_WAIT, later(m->acked, m->peer)->ts_ns, NULL, time_wait_ns);
 }
 
