@@ -76,7 +76,7 @@ bool connection_window_shift(const struct connection *c, enum side side, uint8_t
 
 static bool stands_in_window(const struct rst_hypothesis *h, bool followed)
 {
-	return !h->receiver_spoke && (h->receiver_reset || followed);
+	return h->receiver_reset || followed;
 }
 
 const struct rst_hypothesis *connection_reset(const struct connection *c, bool in_window_too,

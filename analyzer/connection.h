@@ -25,6 +25,7 @@ enum limit {
 	LIMIT_SYN_ACKS = 0x08,
 	LIMIT_FINS = 0x10,
 	LIMIT_ACKS = 0x20,
+	LIMIT_LANES = 0x40,
 };
 
 /* Where and when something was captured. ordinal counts the engine's segments: capture order. */
@@ -51,6 +52,7 @@ struct direction {
 	uint32_t window_right;      /* largest right edge advertised; scale 14 where unknown */
 	uint32_t window_max;        /* largest window advertised */
 	uint32_t ts_last;           /* TSval of its last segment with timestamps */
+	uint64_t unseen; /* bytes the peer acknowledged while nothing of it was captured */
 	uint32_t
 		peer_first_ack; /* the peer's first ACK of this direction, while nothing of it was captured */
 	uint32_t peer_ack; /* highest believable ACK the peer sent */
@@ -66,6 +68,7 @@ struct direction {
 
 	bool seen : 1;  /* any segment, RST included */
 	bool spoke : 1; /* a segment without RST */
+	bool plain : 1; /* a segment without SYN, FIN and RST */
 	bool isn_known : 1;
 	bool syn : 1;     /* its SYN without ACK was captured */
 	bool syn_ack : 1; /* its SYN|ACK was captured */
@@ -110,9 +113,9 @@ struct rst_hypothesis {
 	uint8_t by;                      /* enum side */
 	uint8_t stage;                   /* enum rst_stage */
 	uint8_t cause;                   /* enum rst_cause */
+	uint8_t ttl_first, ttl_last;     /* of its sender before it */
 	bool exact : 1;                  /* else in_window */
 	bool odd_ttl : 1;
-	bool receiver_spoke : 1; /* in_window: a segment without RST came back */
 	bool receiver_reset : 1; /* in_window: a RST came back */
 	bool nxt_known[SIDES], ack_known[SIDES];
 	bool advanced[SIDES];
@@ -168,8 +171,10 @@ struct rival {
 struct noted_fin {
 	struct moment at;
 	uint32_t seq, payload, ack;
+	uint32_t copies; /* captured again */
+	uint32_t data_before;
 	uint8_t from;
-	bool has_ack, used;
+	bool has_ack, had_data, used;
 };
 
 /* Something to tell, as it was seen; becomes a struct finding when the connection is judged. */

@@ -5,7 +5,8 @@
 #define WITHIN_NS INT64_C(1000000)
 #define CLOSE_NS  INT64_C(20000)
 
-enum { WINDOW = 8192, CHAINS = 16384 };
+/* Equal segments with other identifications make one chain; only the last eight are promised. */
+enum { WINDOW = 8192, CHAINS = 16384, STEPS_MAX = 32 };
 
 struct seen {
 	uint64_t direction;
@@ -36,8 +37,8 @@ void duplicates_free(struct duplicates *d)
 	free(d);
 }
 
-/* direction is a keyed hash already; the rest need not be, as it cannot lengthen a chain beyond one
- * direction's segments. */
+/* direction is a keyed hash already; what an attacker can make collide are segments of one direction,
+ * and those walks are bounded. */
 static uint32_t chain_of(uint64_t direction, const struct segment *s)
 {
 	uint64_t x = direction ^ ((uint64_t)s->seq << 32 | s->ack) ^ ((uint64_t)s->checksum << 16);
@@ -72,7 +73,7 @@ bool duplicates_find(const struct duplicates *d, uint64_t direction, const struc
 	uint32_t number = d->chain[chain_of(direction, s)];
 
 	/* a place taken over by a later segment ends the chain: the ones before it are older still */
-	while (number != 0) {
+	for (int steps = 0; number != 0 && steps < STEPS_MAX; steps++) {
 		const struct seen *e = &d->window[number % WINDOW];
 		int64_t apart = s->ts_ns - e->ts_ns;
 

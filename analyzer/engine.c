@@ -92,10 +92,11 @@ struct connection *engine_connection(struct engine *e, struct flow *f)
 static void pack(struct engine *e, struct flow *f)
 {
 	bool ladder_wanted = e->config.ladders == LADDERS_ALL ||
-			     (e->config.ladders == LADDERS_UNCLEAN && !judge_is_clean(f->live));
+			     (e->config.ladders == LADDERS_UNCLEAN &&
+			      !judge_is_clean(f->live, e->config.stuck_ns));
 
 	if (!ladder_wanted)
-		ladder_free(&f->live->ladder);
+		ladder_give_up(&f->live->ladder);
 	f->packed = packed_of(f->live);
 	if (f->packed) {
 		connection_free(f->live);
@@ -132,6 +133,7 @@ void engine_settle(struct engine *e, struct flow *f)
 	if (!f->live)
 		return;
 	account(e, f);
+	f->attempt = connection_syn_sent(f->live);
 	if (!f->recently_ended && (f->superseded || connection_ended(f->live)))
 		schedule_pack(e, f);
 	if (flow_count(e->table) > e->counts.peak_connections)
@@ -173,9 +175,14 @@ static bool expire(struct engine *e, enum flow_queue queue, int64_t after_ns, st
 {
 	struct flow *f;
 
-	while ((f = flow_queue_head(e->table, queue)) && e->now_ns - f->active_ns >= after_ns)
+	while ((f = flow_queue_head(e->table, queue))) {
+		if (f->active_ns > e->now_ns) /* a time that never was confirmed */
+			f->active_ns = e->now_ns;
+		if (e->now_ns - f->active_ns < after_ns)
+			break;
 		if (!forget(e, f, END_IDLE_TIMEOUT, f->active_ns + after_ns, err))
 			return false;
+	}
 	return true;
 }
 
@@ -183,10 +190,11 @@ bool engine_time(struct engine *e, int64_t ts_ns, bool ts_confirmed, struct erro
 {
 	if (ts_ns > e->latest_ns)
 		e->latest_ns = ts_ns;
-	if (e->now_ns == INT64_MIN)
-		e->now_ns = ts_ns; /* nothing is remembered yet that it could forget */
-	if (!ts_confirmed || ts_ns <= e->now_ns)
+	if (!e->now_known) /* until a time is confirmed, each stands in for it */
+		e->now_ns = ts_ns;
+	if (!ts_confirmed || (e->now_known && ts_ns <= e->now_ns))
 		return true;
+	e->now_known = true;
 	e->now_ns = ts_ns;
 	return expire(e, QUEUE_ATTEMPT, e->two_msl_ns, err) &&
 	       expire(e, QUEUE_HALF, e->two_msl_ns, err) &&
@@ -298,9 +306,12 @@ static bool deliver(struct engine *e, const struct arrival *a, struct place plac
 		ok = incarnation_note_syn(e, f, a);
 		break;
 	}
-	answer_reuse(e, f, a);
 	flow_touch(e->table, f, queue_of(f, c), e->now_ns);
 	engine_settle(e, f);
+	/* from here on settling another flow may pack this one */
+	answer_reuse(e, f, a);
+	if (f->older && f->older->live)
+		engine_settle(e, f->older);
 	return ok;
 }
 
@@ -313,6 +324,7 @@ bool engine_segment(struct engine *e, const struct segment *s, struct error *err
 				   .ordinal = e->ordinal + 1}};
 	struct flow *running;
 	struct place place;
+	bool bound;
 
 	a.key = flow_key_of(&s->src, s->sport, &s->dst, s->dport, s->ip_version, &a.way);
 	a.hash = flow_hash(e->table, &a.key, &s->tunnel);
@@ -320,8 +332,10 @@ bool engine_segment(struct engine *e, const struct segment *s, struct error *err
 		return true;
 	e->ordinal++;
 	e->counts.segments++;
-	running = flow_find(e->table, a.hash, &a.key, &s->tunnel, a.way, s->vlan_tags);
+	running = flow_find(e->table, a.hash, &a.key, &s->tunnel, a.way, s->vlan_tags, &bound);
 	place = incarnation_place(e, &a, running);
+	if (place.flow && !running && bound)
+		place.flow->live->limits |= LIMIT_LANES;
 	if (!place.flow || !deliver(e, &a, place))
 		return no_memory(err);
 	if (e->duplicates)

@@ -19,6 +19,7 @@ struct engine {
 	struct duplicates *duplicates; /* NULL with keep_duplicates */
 	int64_t two_msl_ns;
 	int64_t now_ns;    /* largest confirmed time of any packet */
+	bool now_known;    /* a time was confirmed */
 	int64_t latest_ns; /* largest time of any packet */
 	uint64_t ordinal;  /* segments so far */
 	size_t memory;     /* of connections, live and packed */

@@ -2,8 +2,6 @@
 
 #include "analyzer/sequence.h"
 
-enum { SHIFT_MAX = 14 }; /* RFC 7323, 2.3 */
-
 /* The largest right edge the peer advertised in a segment with ACK; false where there was none. */
 static bool window_edge(const struct connection *c, enum side from, uint32_t *edge)
 {
@@ -13,14 +11,25 @@ static bool window_edge(const struct connection *c, enum side from, uint32_t *ed
 	return peer->window_seen;
 }
 
+/* The responder, without SYN|ACK, has sent nothing but FINs to an initiator that has sent nothing but
+ * SYNs: in SYN-SENT a FIN cannot be checked (RFC 9293, 3.10.7.4). */
+static bool faces_syn(const struct connection *c)
+{
+	const struct direction *i = &c->dir[SIDE_INITIATOR], *r = &c->dir[SIDE_RESPONDER];
+
+	return i->syn && i->snd_nxt == i->syn_end && !r->syn && !r->syn_ack && !r->plain;
+}
+
 enum fin_verdict fin_acceptable(const struct connection *c, enum side from, const struct segment *s)
 {
 	const struct direction *sender = &c->dir[from];
 	uint32_t seq = s->seq + ((s->flags & TCP_SYN) ? 1 : 0), edge;
 
-	if (from == SIDE_RESPONDER && connection_syn_sent(c) && !(s->flags & TCP_SYN))
+	if (from == SIDE_RESPONDER && faces_syn(c) && !(s->flags & TCP_SYN))
 		return FIN_FACING_SYN;
-	if (sender->isn_known && !seq_gt(seq, sender->isn))
+	/* far into a long stream the ISN says nothing any more: numbers have wrapped past it */
+	if (sender->isn_known && sender->captured.base - sender->isn <= 1 &&
+	    !seq_gt(seq, sender->isn))
 		return FIN_NOT_ABOVE_ISN;
 	if (window_edge(c, from, &edge) && seq_gt(seq, edge))
 		return FIN_OUTSIDE_WINDOW;
@@ -60,45 +69,6 @@ static void note_unconsumed(struct connection *c, enum side from, const struct s
 		return;
 	if (is_duplicate_ack(d, s) || f->retransmissions > 0)
 		f->unconsumed = *at;
-}
-
-/* A FIN that lay outside the window counts once the peer acknowledges exactly its number + 1. */
-static bool adopt_noted_fin(struct connection *c, enum side from, uint32_t ack);
-
-bool fin_acknowledged(struct connection *c, enum side from, const struct segment *s,
-		      const struct moment *at)
-{
-	struct teardown_part *t = c->teardown;
-	enum side holder = peer_of(from);
-	struct fin *f;
-	bool ok = true;
-
-	if (!t || !(s->flags & TCP_ACK))
-		return true;
-	if (!t->fin[holder].seen && !adopt_noted_fin(c, from, s->ack))
-		return true;
-	f = &t->fin[holder];
-	if (!fin_is_covered(f->seq, s->ack)) {
-		note_unconsumed(c, from, s, at);
-		return true;
-	}
-	f->covered_exactly |= s->ack == f->seq + 1;
-	if (seq_gt(s->ack, highest_due_ack(f)))
-		ok = violation(c, FINDING_FIN_OVER_ACKED, holder, at, s->ack, f->seq);
-	if (f->covered.ordinal) {
-		/* before TIME_WAIT begins this answers a copy of the FIN, after it time_wait.c counts */
-		if (f->unanswered_copies > 0 && !t->closed.ordinal)
-			f->unanswered_copies--;
-		return ok;
-	}
-	f->covered = *at;
-	f->covered_by_fin = s->flags & TCP_FIN;
-	/* RFC 9293, 3.10.7.4: having sent FIN, from's own SND.NXT lies behind it */
-	if (t->fin[from].seen && s->payload_len == 0 && !(s->flags & TCP_FIN) &&
-	    s->seq == t->fin[from].seq)
-		ok &= violation(c, FINDING_FIN_SENDER_NOT_ADVANCED, from, at, s->seq,
-				t->fin[from].seq);
-	return ok;
 }
 
 /* An ACK captured before the FIN covers it: capture order is not sending order. */
@@ -141,48 +111,94 @@ static bool fin_register(struct connection *c, enum side from, const struct fin 
 	return ok & cover_at_once(c, from);
 }
 
-static bool adopt_noted_fin(struct connection *c, enum side from, uint32_t ack)
+/* A FIN that lay outside the window counts once the peer acknowledges exactly its number + 1. */
+static bool adopt_noted_fin(struct connection *c, enum side from, uint32_t ack, bool *ok)
 {
 	enum side holder = peer_of(from);
 
-	if (!c->notes)
-		return false;
-	for (int i = 0; i < NOTED_FINS; i++) {
+	for (int i = 0; c->notes && i < NOTED_FINS; i++) {
 		struct noted_fin *n = &c->notes->fin[i];
 
 		if (!n->used || n->from != holder || n->seq + 1 != ack)
 			continue;
 		n->used = false;
-		/* what was noted of it is taken back with the finding (judge.c) */
-		fin_register(c, holder,
-			     &(struct fin){.at = n->at,
-					   .seq = n->seq,
-					   .payload = n->payload,
-					   .ack = n->ack,
-					   .has_ack = n->has_ack});
+		*ok &= fin_register(c, holder,
+				    &(struct fin){.at = n->at,
+						  .seq = n->seq,
+						  .payload = n->payload,
+						  .ack = n->ack,
+						  .retransmissions = n->copies,
+						  .unanswered_copies = n->copies,
+						  .has_ack = n->has_ack,
+						  .had_data = n->had_data,
+						  .data_before = n->data_before});
 		return true;
 	}
 	return false;
 }
 
-/* The last two FINs outside the window are kept. */
+bool fin_acknowledged(struct connection *c, enum side from, const struct segment *s,
+		      const struct moment *at, bool fin_counts)
+{
+	struct teardown_part *t = c->teardown;
+	enum side holder = peer_of(from);
+	struct fin *f;
+	bool ok = true;
+
+	if (!t || !(s->flags & TCP_ACK))
+		return true;
+	if (!t->fin[holder].seen && !adopt_noted_fin(c, from, s->ack, &ok))
+		return ok;
+	f = &t->fin[holder];
+	if (!fin_is_covered(f->seq, s->ack)) {
+		note_unconsumed(c, from, s, at);
+		return ok;
+	}
+	f->covered_exactly |= s->ack == f->seq + 1;
+	if (seq_gt(s->ack, highest_due_ack(f)))
+		ok &= violation(c, FINDING_FIN_OVER_ACKED, holder, at, s->ack, f->seq);
+	if (f->covered.ordinal) {
+		/* before TIME_WAIT begins this answers a copy of the FIN, after it time_wait.c counts */
+		if (f->unanswered_copies > 0 && !t->closed.ordinal)
+			f->unanswered_copies--;
+		return ok;
+	}
+	f->covered = *at;
+	f->covered_by_fin = fin_counts;
+	/* RFC 9293, 3.10.7.4: having sent FIN, from's own SND.NXT lies behind it */
+	if (t->fin[from].seen && s->payload_len == 0 && !(s->flags & TCP_FIN) &&
+	    s->seq == t->fin[from].seq)
+		ok &= violation(c, FINDING_FIN_SENDER_NOT_ADVANCED, from, at, s->seq,
+				t->fin[from].seq);
+	return ok;
+}
+
+/* The last two FINs outside the window are kept, with the copies of each. */
 static bool note_fin(struct connection *c, enum side from, const struct segment *s,
-		     const struct moment *at)
+		     const struct moment *at, const struct direction *before)
 {
 	struct notes *n = connection_notes(c);
+	uint32_t number = s->seq + s->payload_len + ((s->flags & TCP_SYN) ? 1 : 0);
 
 	if (!n)
 		return false;
+	for (int i = 0; i < NOTED_FINS; i++) {
+		if (n->fin[i].used && n->fin[i].from == from && n->fin[i].seq == number) {
+			n->fin[i].copies++;
+			return true;
+		}
+	}
 	if (n->fin[0].used)
 		c->limits |= LIMIT_FINS;
 	n->fin[0] = n->fin[1];
 	n->fin[1] = (struct noted_fin){.at = *at,
-				       .seq = s->seq + s->payload_len +
-					      ((s->flags & TCP_SYN) ? 1 : 0),
+				       .seq = number,
 				       .payload = s->payload_len,
 				       .ack = s->ack,
+				       .data_before = before->data_end,
 				       .from = (uint8_t)from,
 				       .has_ack = s->flags & TCP_ACK,
+				       .had_data = before->data,
 				       .used = true};
 	return true;
 }
@@ -219,7 +235,7 @@ bool fin_captured(struct connection *c, enum side from, const struct segment *s,
 	if (verdict != FIN_COUNTS) {
 		bool ok = connection_event(c, FINDING_FIN_UNACCEPTABLE, from, at, number, verdict);
 
-		return verdict == FIN_OUTSIDE_WINDOW ? ok & note_fin(c, from, s, at) : ok;
+		return verdict == FIN_OUTSIDE_WINDOW ? ok & note_fin(c, from, s, at, before) : ok;
 	}
 	captured = (struct fin){.at = *at,
 				.seq = number,

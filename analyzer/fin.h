@@ -13,9 +13,10 @@ enum fin_verdict fin_acceptable(const struct connection *c, enum side from,
 				const struct segment *s);
 
 /* What the ACK of from's segment says about the peer's FIN. Call before the ACK is recorded, so that
- * from's previous segment can still be seen. False without memory. */
+ * from's previous segment can still be seen. fin_counts: it carries a FIN of its own that counts. False
+ * without memory. */
 bool fin_acknowledged(struct connection *c, enum side from, const struct segment *s,
-		      const struct moment *at);
+		      const struct moment *at, bool fin_counts);
 /* A FIN of from that was captured; verdict as fin_acceptable gave it, before as from was before the
  * segment. Call after the payload of the segment is accounted. False without memory. */
 bool fin_captured(struct connection *c, enum side from, const struct segment *s,

@@ -21,7 +21,7 @@ struct flow_table {
 	uint8_t hash_key[16];
 	struct flow **bucket;
 	size_t bucket_count; /* a power of two */
-	size_t count;
+	size_t count, running;
 	struct slab *slabs;  /* never given back before the end: flows stay readable */
 	struct flow *unused; /* linked by next */
 	size_t slab_bytes;
@@ -128,14 +128,20 @@ static struct flow **bucket_of(const struct flow_table *t, uint64_t hash)
 }
 
 struct flow *flow_find(const struct flow_table *t, uint64_t hash, const struct flow_key *key,
-		       const struct tunnel *tunnel, enum way way, uint64_t vlan_tags)
+		       const struct tunnel *tunnel, enum way way, uint64_t vlan_tags, bool *bound)
 {
 	enum way back = way == LOW_TO_HIGH ? HIGH_TO_LOW : LOW_TO_HIGH;
 	struct flow *silent = NULL, *silent_alike = NULL;
+	int lanes = 0;
 
+	*bound = false;
 	for (struct flow *f = *bucket_of(t, hash); f; f = f->next) {
-		if (!f->running || !same_tuple(f, hash, key, tunnel))
+		if (!same_tuple(f, hash, key, tunnel))
 			continue;
+		if (lanes++ == FLOW_LANES_MAX) {
+			*bound = true;
+			break;
+		}
 		if (f->lane_known[way] && f->vlan_tags[way] == vlan_tags)
 			return f;
 		if (f->seen[way])
@@ -152,9 +158,18 @@ struct flow *flow_find_any(const struct flow_table *t, uint64_t hash, const stru
 			   const struct tunnel *tunnel)
 {
 	for (struct flow *f = *bucket_of(t, hash); f; f = f->next)
-		if (f->running && same_tuple(f, hash, key, tunnel))
+		if (same_tuple(f, hash, key, tunnel))
 			return f;
 	return NULL;
+}
+
+static void link_in(struct flow **place, struct flow *f)
+{
+	f->link = place;
+	f->next = *place;
+	if (f->next)
+		f->next->link = &f->next;
+	*place = f;
 }
 
 /* Doubles the buckets. Chains are split in order, so that the newest flow of a tuple stays first.
@@ -173,8 +188,7 @@ static void grow_buckets(struct flow_table *t)
 			struct flow *next = f->next;
 			struct flow ***end = (f->hash & t->bucket_count) ? &high : &low;
 
-			f->next = NULL;
-			**end = f;
+			link_in(*end, f);
 			*end = &f->next;
 			f = next;
 		}
@@ -200,6 +214,13 @@ static bool add_slab(struct flow_table *t)
 	return true;
 }
 
+static void bucket_enter(struct flow_table *t, struct flow *f)
+{
+	link_in(bucket_of(t, f->hash), f);
+	f->running = true;
+	t->running++;
+}
+
 struct flow *flow_add(struct flow_table *t, uint64_t hash, const struct flow_key *key,
 		      const struct tunnel *tunnel)
 {
@@ -214,19 +235,19 @@ struct flow *flow_add(struct flow_table *t, uint64_t hash, const struct flow_key
 			return NULL;
 		*own = *tunnel;
 	}
-	if (t->count >= t->bucket_count)
+	if (t->running >= t->bucket_count)
 		grow_buckets(t);
 	f = t->unused;
 	t->unused = f->next;
-	*f = (struct flow){.key = *key,
-			   .tunnel = own,
-			   .hash = hash,
-			   .serial = ++t->last_serial,
-			   .queue = FLOW_QUEUES,
-			   .followed_ns = NONE_NS,
-			   .running = true};
-	f->next = *bucket_of(t, hash);
-	*bucket_of(t, hash) = f;
+	*f = (struct flow){
+		.key = *key,
+		.tunnel = own,
+		.hash = hash,
+		.serial = ++t->last_serial,
+		.queue = FLOW_QUEUES,
+		.followed_ns = NONE_NS,
+	};
+	bucket_enter(t, f);
 	t->count++;
 	return f;
 }
@@ -267,13 +288,36 @@ void flow_touch(struct flow_table *t, struct flow *f, enum flow_queue queue, int
 	q->tail = f;
 }
 
+static void bucket_leave(struct flow_table *t, struct flow *f)
+{
+	if (!f->running)
+		return;
+	*f->link = f->next;
+	if (f->next)
+		f->next->link = f->link;
+	f->link = NULL;
+	f->next = NULL;
+	f->running = false;
+	t->running--;
+}
+
+void flow_retire(struct flow_table *t, struct flow *old, struct flow *successor)
+{
+	bucket_leave(t, old);
+	successor->older = old;
+	old->newer = successor;
+	for (int way = 0; way < WAYS; way++) {
+		successor->vlan_tags[way] = old->vlan_tags[way];
+		successor->lane_known[way] = old->lane_known[way];
+	}
+}
+
 void flow_remove(struct flow_table *t, struct flow *f)
 {
-	struct flow **link = bucket_of(t, f->hash);
-
-	while (*link != f)
-		link = &(*link)->next;
-	*link = f->next;
+	/* what comes late for the incarnation before finds it again */
+	if (f->running && f->older)
+		bucket_enter(t, f->older);
+	bucket_leave(t, f);
 	queue_leave(t, f);
 	if (f->older)
 		f->older->newer = f->newer;

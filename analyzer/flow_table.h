@@ -1,9 +1,10 @@
 /* All remembered connections: found by tuple, forgotten by queue.
  *
  * A flow is the handle of one connection: its identity, its place in the queues, and the connection
- * itself, either live or packed (packed.h). Flows of one tuple hang in one bucket, the newest first;
- * each VLAN lane has one running flow, older incarnations hang behind it. Hash keys come off the wire,
- * so the hash is keyed (SipHash-2-4). */
+ * itself, either live or packed (packed.h). Each VLAN lane of a tuple has one running flow, which hangs
+ * in the tuple's bucket; older incarnations hang behind it and are in no bucket, so that a tuple used
+ * again and again is found as fast as any other. Hash keys come off the wire, so the hash is keyed
+ * (SipHash-2-4). */
 #ifndef LASTACK_ANALYZER_FLOW_TABLE_H
 #define LASTACK_ANALYZER_FLOW_TABLE_H
 
@@ -35,7 +36,8 @@ enum flow_queue {
 struct flow {
 	struct flow_key key;
 	struct tunnel *tunnel;       /* owned; NULL outside tunnels */
-	struct flow *next;           /* in its bucket; newest first */
+	struct flow *next;           /* in its bucket while it is running; newest first */
+	struct flow **link;          /* what points at it in its bucket; NULL in none */
 	struct flow *ahead, *behind; /* in its queue: ahead was active longer ago */
 	struct flow *older, *newer;  /* incarnations of the same lane */
 	struct connection *live;     /* owned; NULL while packed */
@@ -54,8 +56,11 @@ struct flow {
 	bool running;             /* the newest of its lane */
 	bool superseded;          /* it had not ended when the next one came */
 	bool awaits_answer;       /* its tuple was reused; the first segment back is not seen yet */
+	bool attempt;             /* at its last segment it was no more than an unanswered SYN */
 	bool recently_ended;      /* waits in the ring to be packed */
 };
+
+enum { FLOW_LANES_MAX = 64 };
 
 struct flow_table;
 
@@ -68,15 +73,19 @@ struct flow_key flow_key_of(const struct ip_address *src, uint16_t sport,
 			    enum way *way);
 uint64_t flow_hash(const struct flow_table *table, const struct flow_key *key,
 		   const struct tunnel *tunnel);
-/* The running flow of the tuple this segment belongs to by the VLAN rule (section 1); NULL: none. */
+/* The running flow of the tuple this segment belongs to by the VLAN rule (section 1); NULL: none.
+ * At most FLOW_LANES_MAX lanes of a tuple are looked at, the newest first; *bound tells that there are
+ * more. */
 struct flow *flow_find(const struct flow_table *table, uint64_t hash, const struct flow_key *key,
-		       const struct tunnel *tunnel, enum way way, uint64_t vlan_tags);
+		       const struct tunnel *tunnel, enum way way, uint64_t vlan_tags, bool *bound);
 /* Any running flow of the tuple, whatever its VLAN. */
 struct flow *flow_find_any(const struct flow_table *table, uint64_t hash,
 			   const struct flow_key *key, const struct tunnel *tunnel);
 /* A new flow without connection, in no queue yet; NULL without memory. */
 struct flow *flow_add(struct flow_table *table, uint64_t hash, const struct flow_key *key,
 		      const struct tunnel *tunnel);
+/* The next incarnation of its lane takes over: it is running no more. */
+void flow_retire(struct flow_table *table, struct flow *old, struct flow *successor);
 /* Out of bucket, queue and lane; its connection is freed with it. */
 void flow_remove(struct flow_table *table, struct flow *flow);
 /* To the end of a queue: it was active now. */

@@ -9,6 +9,8 @@
 
 enum { OLDER_STEPS = 8 };
 
+#define DUPLICATE_NS INT64_C(1000000) /* as in duplicates.c */
+
 static struct connection *connection_new(const struct segment *s)
 {
 	struct connection *c = calloc(1, sizeof(*c));
@@ -26,20 +28,15 @@ static struct connection *connection_new(const struct segment *s)
 }
 
 /* The running flow makes room for the next incarnation of its lane. */
-static void succeed(struct engine *e, struct flow *old, struct flow *new, const struct arrival *a)
+static void succeed(struct engine *e, struct flow *old, struct flow *successor,
+		    const struct arrival *a)
 {
 	struct connection *c = engine_connection(e, old);
 
-	for (int way = 0; way < WAYS; way++) {
-		new->vlan_tags[way] = old->vlan_tags[way];
-		new->lane_known[way] = old->lane_known[way];
-	}
-	new->older = old;
-	old->newer = new;
-	old->running = false;
+	flow_retire(e->table, old, successor);
+	if (!c || old->followed_ns != NONE_NS)
+		return; /* it runs again only as the one that followed it was forgotten */
 	old->followed_ns = a->segment->ts_ns;
-	if (!c)
-		return;
 	if (!connection_ended(c)) {
 		old->superseded = true;
 		flow_touch(e->table, old, QUEUE_ENDED, e->now_ns);
@@ -118,20 +115,23 @@ void incarnation_note_duplicate(struct flow *flow, const struct segment *s)
 {
 	if (!flow->live || !flow->live->notes || (s->flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
 		return;
-	for (int i = 0; i < NOTED_SYNS; i++) {
+	for (int i = NOTED_SYNS - 1; i >= 0; i--) {
 		struct noted_syn *n = &flow->live->notes->syn[i];
 
-		if (n->used && n->segment.seq == s->seq && n->segment.ip_id == s->ip_id)
+		if (n->used && n->segment.seq == s->seq && n->segment.ip_id == s->ip_id &&
+		    n->segment.sport == s->sport && s->ts_ns - n->at.ts_ns <= DUPLICATE_NS) {
 			n->duplicates++;
+			return;
+		}
 	}
 }
 
 /* Takes a noted SYN away from the connection that it did not belong to. */
 static void give_up_noted(struct flow *flow, struct connection *c, struct noted_syn *n)
 {
-	flow->duplicates -= n->duplicates;
 	enum side side = (enum side)n->from;
 
+	flow->duplicates -= n->duplicates;
 	c->dir[side].packets--;
 	zeek_take_back_syn(&c->zeek, side);
 	ladder_take_back(&c->ladder, n->segment.file, n->segment.packet);
@@ -168,6 +168,9 @@ static struct place start_from_noted(struct engine *e, const struct arrival *a,
 	f->vlan_tags[first.way] = own[0].segment.vlan_tags;
 	for (int i = 0; i < count; i++) {
 		f->duplicates += own[i].duplicates;
+		if (e->duplicates) /* its copies that are still to come belong here, too */
+			duplicates_add(e->duplicates, a->hash ^ first.way, &own[i].segment, f,
+				       f->serial);
 		if (!intake(f->live, SIDE_INITIATOR, &own[i].segment, &own[i].at, e->two_msl_ns,
 			    e->config.ladders != LADDERS_NONE))
 			return take(NULL);
@@ -201,16 +204,33 @@ static bool is_late_syn(const struct connection *c, enum side from, const struct
 	       d->captured.base == s->seq + 1;
 }
 
+/* A stray SYN that this one repeats: once the old incarnation has ended, the new one began there. */
+static const struct noted_syn *noted_syn_again(const struct connection *c, enum side from,
+					       const struct segment *s)
+{
+	for (int i = 0; c->notes && i < NOTED_SYNS; i++) {
+		const struct noted_syn *n = &c->notes->syn[i];
+
+		if (n->used && !n->refused_again && n->from == from && n->segment.seq == s->seq)
+			return n;
+	}
+	return NULL;
+}
+
 static struct place place_syn(struct engine *e, const struct arrival *a, struct flow *running)
 {
 	struct connection *c = engine_connection(e, running);
 	enum side from = flow_side(running, a->way);
 	const struct direction *d = &c->dir[from];
 	bool same_isn = d->isn_known && d->isn == a->segment->seq;
+	const struct noted_syn *noted;
 
 	if (connection_ended(c)) {
 		if (same_isn && from == SIDE_INITIATOR && is_refused(c))
 			return (struct place){running, PLACE_NOTE};
+		noted = noted_syn_again(c, from, a->segment);
+		if (noted)
+			return start_from_noted(e, a, running, noted);
 		return take(start(e, a, running, a->way));
 	}
 	if (same_isn)
@@ -263,8 +283,8 @@ static struct place place_syn_ack(struct engine *e, const struct arrival *a, str
 	if (acks_syn_of(c, peer_of(from), s)) {
 		if (!d->isn_known || d->isn == s->seq)
 			return take(running);
-		if (from == SIDE_RESPONDER && !c->handshake_done && note_rival(c, s))
-			return (struct place){running, PLACE_COUNT};
+		if (from == SIDE_RESPONDER && !note_rival(c, s))
+			return take(NULL);
 		return (struct place){running, PLACE_COUNT};
 	}
 	if (d->isn_known && d->isn == s->seq && d->syn_ack)
@@ -303,16 +323,13 @@ static bool answers_foreign_ack(const struct connection *c, uint32_t seq)
 
 /* The latest older incarnation that can have sent what a peer of it now answers: one that was more
  * than an unanswered SYN. The walk is bounded, as a flood of SYNs makes long chains. */
-static struct flow *older_with_state(struct engine *e, const struct flow *running)
+static struct flow *older_with_state(const struct flow *running)
 {
 	struct flow *f = running->older;
 
-	for (int steps = 0; f && steps < OLDER_STEPS; steps++, f = f->older) {
-		const struct connection *c = engine_connection(e, f);
-
-		if (c && !connection_syn_sent(c))
+	for (int steps = 0; f && steps < OLDER_STEPS; steps++, f = f->older)
+		if (!f->attempt)
 			return f;
-	}
 	return NULL;
 }
 
@@ -320,7 +337,7 @@ static struct flow *older_with_state(struct engine *e, const struct flow *runnin
 static struct flow *older_reset(struct engine *e, const struct arrival *a, struct flow *running,
 				const struct connection *c)
 {
-	struct flow *older = older_with_state(e, running);
+	struct flow *older = older_with_state(running);
 	const struct connection *old = older ? engine_connection(e, older) : NULL;
 	enum side from;
 
@@ -342,7 +359,7 @@ static struct place place_rst(struct engine *e, const struct arrival *a, struct 
 	const struct noted_syn *noted = (s->flags & TCP_ACK) ? noted_syn_acked_by(c, from, s, false)
 							     : NULL;
 
-	if (noted && !connection_ended(c))
+	if (noted)
 		return start_from_noted(e, a, running, noted);
 	older = connection_ended(c) ? NULL : older_reset(e, a, running, c);
 	if (older)
@@ -369,7 +386,7 @@ static struct place place_ordinary(struct engine *e, const struct arrival *a, st
 		return take(running);
 	if (seq_gt(s->ack, i->isn) && seq_le(s->ack, i->snd_nxt))
 		return take(running);
-	older = older_with_state(e, running);
+	older = older_with_state(running);
 	if (older)
 		return take(older);
 	remember_foreign_ack(c, s->ack);

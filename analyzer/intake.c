@@ -5,7 +5,8 @@
 #include "analyzer/sequence.h"
 #include "analyzer/time_wait.h"
 
-enum { SHIFT_MAX = 14, COUNTER_MAX = 255 };
+/* An ACK this close above an ISN acknowledges that SYN and the first flight behind it. */
+enum { SHIFT_MAX = 14, COUNTER_MAX = 255, RIVAL_REACH = 1 << 20, STEADY_STEP = 1 << 28 };
 
 void intake_count(struct connection *c, enum side from, const struct segment *s, bool keep_ladder)
 {
@@ -89,9 +90,11 @@ static void take_syn(struct connection *c, enum side from, const struct segment 
 	d->syn_end = s->seq + segment_length(s);
 	d->isn_known = true;
 	d->wscale = s->wscale;
-	if (!d->spoke)
-		d->peer_acked = false; /* ACKs before it were about an older incarnation */
-	if (d->captured.started) {     /* what came before the SYN was captured out of order */
+	if (!d->spoke) { /* ACKs before it were about an older incarnation */
+		d->unseen = 0;
+		d->peer_acked = false;
+	}
+	if (d->captured.started) { /* what came before the SYN was captured out of order */
 		d->captured.base = s->seq + 1;
 		d->captured.fixed_base = true;
 	} else {
@@ -110,6 +113,7 @@ static void believe(struct direction *d, uint32_t ack)
 {
 	d->peer_ack = d->peer_acked ? seq_max(d->peer_ack, ack) : ack;
 	d->peer_acked = true;
+	ranges_trail(&d->captured, d->peer_ack);
 }
 
 static bool doubt(struct connection *c, enum side of, uint32_t ack)
@@ -161,6 +165,8 @@ static bool weigh_ack(struct connection *c, enum side from, uint32_t ack)
 	if (!d->spoke) {
 		if (!d->peer_acked)
 			d->peer_first_ack = ack;
+		else if (seq_gt(ack, d->peer_ack))
+			d->unseen += ack - d->peer_ack;
 		believe(d, ack);
 		return true;
 	}
@@ -217,13 +223,13 @@ static void take_window(struct connection *c, enum side from, const struct segme
 }
 
 static bool take_ack(struct connection *c, enum side from, const struct segment *s,
-		     const struct moment *at)
+		     const struct moment *at, bool fin_counts)
 {
-	bool ok = fin_acknowledged(c, from, s, at);
+	bool ok = fin_acknowledged(c, from, s, at, fin_counts);
 
 	take_window(c, from, s);
 	if (s->flags & TCP_ACK) {
-		remember_ack(&c->dir[from], s->ack, s->flags & TCP_FIN);
+		remember_ack(&c->dir[from], s->ack, fin_counts);
 		ok &= weigh_ack(c, from, s->ack);
 	} else {
 		c->dir[from].bare_end = s->seq + segment_length(s);
@@ -249,11 +255,12 @@ static void count_half_close(struct connection *c, enum side from, const struct 
 	}
 	if (!peer->nxt_known || !seq_gt(s->ack, peer->snd_nxt))
 		return;
-	if (seq_le(d->ahead_ack, peer->snd_nxt))
-		d->ahead_bytes = 0; /* the peer has got there without a FIN */
-	if (d->ahead_bytes == 0 || seq_lt(s->ack, d->ahead_ack))
+	if (d->ahead_bytes == 0 || seq_gt(s->ack, d->ahead_ack)) {
 		d->ahead_ack = s->ack;
-	d->ahead_bytes += fresh;
+		d->ahead_bytes = 0;
+	}
+	if (s->ack == d->ahead_ack)
+		d->ahead_bytes += fresh;
 }
 
 static void note_ranges(struct connection *c, enum ranges_result result)
@@ -268,12 +275,16 @@ static void take_payload(struct connection *c, enum side from, const struct segm
 	struct direction *d = &c->dir[from];
 	uint32_t data = s->seq + ((s->flags & TCP_SYN) ? 1 : 0), end = data + s->payload_len;
 	struct ranges_added added;
+	bool steady;
 
 	if (!d->captured.started)
 		ranges_start(&d->captured, d->isn_known ? d->isn + 1 : data, d->isn_known);
+	steady = data - d->captured.end < STEADY_STEP;
 	note_ranges(c, ranges_reach(&d->captured, data));
 	added = ranges_add(&d->captured, data, s->payload_len);
 	note_ranges(c, added.result);
+	if (steady) /* a wild jump proves nothing, an ACK of it does (see believe) */
+		ranges_trail(&d->captured, d->captured.end);
 	d->bytes += added.fresh;
 	if (added.repeats)
 		d->retransmitted++;
@@ -302,17 +313,19 @@ static bool syn_is_acked(const struct connection *c, enum side of)
 	return d->isn_known && peer->acked && seq_gt(peer->ack_max, d->isn);
 }
 
-/* If several SYN|ACKs came, the one whose ISN the initiator acknowledges counts. */
+/* If several SYN|ACKs came, the one whose ISN the initiator acknowledges counts; with it what the
+ * responder sent under that ISN before. */
 static void choose_rival(struct connection *c, const struct segment *s)
 {
 	struct direction *r = &c->dir[SIDE_RESPONDER];
+	uint32_t sent = r->snd_nxt;
 
-	if (!c->notes || !r->syn_ack || s->ack == r->isn + 1)
+	if (!c->notes || !r->syn_ack || s->ack - r->isn - 1 < RIVAL_REACH)
 		return;
 	for (int i = 0; i < NOTED_SYNS; i++) {
 		struct rival *rival = &c->notes->rival[i];
 
-		if (!rival->used || s->ack != rival->segment.seq + 1)
+		if (!rival->used || s->ack - rival->segment.seq - 1 >= RIVAL_REACH)
 			continue;
 		rival->used = false;
 		r->syn_ack = r->syn = false;
@@ -321,6 +334,10 @@ static void choose_rival(struct connection *c, const struct segment *s)
 		r->nxt_known = r->data = false;
 		take_syn(c, SIDE_RESPONDER, &rival->segment);
 		take_payload(c, SIDE_RESPONDER, &rival->segment);
+		if (seq_gt(sent, r->snd_nxt) && sent - r->snd_nxt < RIVAL_REACH) {
+			ranges_add(&r->captured, r->snd_nxt, sent - r->snd_nxt);
+			r->snd_nxt = sent;
+		}
 		r->last_end = r->snd_nxt;
 		return;
 	}
@@ -338,7 +355,7 @@ static void follow_handshake(struct connection *c, enum side from, const struct 
 	if (from == SIDE_INITIATOR) {
 		if (!ack)
 			return;
-		if (!c->handshake_done)
+		if (!syn_is_acked(c, SIDE_RESPONDER))
 			choose_rival(c, s);
 		if ((!r->syn_ack && !r->syn) || seq_gt(s->ack, r->isn)) {
 			c->handshake_assumed |= !c->handshake_done && !r->syn_ack;
@@ -408,9 +425,12 @@ static void follow_close(struct connection *c, const struct moment *at)
 static bool take_segment(struct connection *c, enum side from, const struct segment *s,
 			 const struct moment *at)
 {
-	struct direction *d = &c->dir[from], before = *d;
-	enum fin_verdict fin = (s->flags & TCP_FIN) ? fin_acceptable(c, from, s) : FIN_COUNTS;
-	bool ok = true, moves = fin == FIN_COUNTS || s->payload_len > 0 || (s->flags & TCP_SYN);
+	struct direction *d = &c->dir[from];
+	const struct direction before = *d;
+	bool is_fin = s->flags & TCP_FIN, ok = true;
+	enum fin_verdict fin = is_fin ? fin_acceptable(c, from, s) : FIN_COUNTS;
+	/* a FIN that does not count changes nothing: its number is not in use */
+	uint32_t end = s->seq + segment_length(s) - (fin == FIN_COUNTS ? 0 : 1);
 
 	count_attempts(c, from, s);
 	if (s->flags & TCP_SYN)
@@ -418,19 +438,21 @@ static bool take_segment(struct connection *c, enum side from, const struct segm
 	if ((s->flags & TCP_SYN) && (s->flags & TCP_ACK) && from == SIDE_RESPONDER)
 		review_handshake(c);
 	follow_handshake(c, from, s);
-	ok &= take_ack(c, from, s, at);
+	ok &= take_ack(c, from, s, at, is_fin && fin == FIN_COUNTS);
 	ok &= fin_followed(c, from, s, at);
 	take_ip_and_options(d, s);
-	if (moves) {
+	if (fin == FIN_COUNTS || s->payload_len > 0 || (s->flags & TCP_SYN)) {
 		take_payload(c, from, s);
-		d->last_end = s->seq + segment_length(s);
+		d->last_end = end;
+	} else {
+		end = d->snd_nxt;
 	}
-	if (s->flags & TCP_FIN)
+	if (is_fin)
 		ok &= fin_captured(c, from, s, at, fin, &before);
+	d->plain |= !(s->flags & (TCP_SYN | TCP_FIN));
 	resolve_doubts(c, from);
 	follow_simultaneous_open(c, s);
-	ok &= reset_outlived(c, from, s, at);
-	return ok;
+	return ok & reset_outlived(c, from, s, end, at);
 }
 
 bool intake(struct connection *c, enum side from, const struct segment *s, const struct moment *at,

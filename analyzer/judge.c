@@ -89,7 +89,7 @@ static uint64_t missing_of(const struct connection *c, enum side side)
 	if (!d->peer_acked)
 		return 0;
 	if (!d->spoke)
-		return seq_gt(limit, d->peer_first_ack) ? limit - d->peer_first_ack : 0;
+		return d->unseen;
 	if (c->teardown && c->teardown->fin[side].seen) /* no payload lies behind a FIN */
 		limit = seq_min(limit, c->teardown->fin[side].seq);
 	return ranges_missing(&d->captured, limit);
@@ -162,7 +162,8 @@ static void judge_reset(const struct connection *c, const struct rst_hypothesis 
 static void judge_time_wait(const struct connection *c, int64_t until_ns, int64_t two_msl_ns,
 			    struct timeline_end *states, struct verdict *v)
 {
-	struct time_wait_verdict w = time_wait_judge(c, until_ns, two_msl_ns);
+	struct time_wait_verdict w = time_wait_judge(c, v->end_reason == END_CLOSED, until_ns,
+						     two_msl_ns);
 	const struct teardown_part *t = c->teardown;
 
 	v->time_wait_holder = w.holder;
@@ -208,12 +209,17 @@ static void judge_states(const struct connection *c, const struct timeline_end *
 	v->closing_ns = dwell_of(v, STATE_CLOSING);
 }
 
+static bool is_closed(const struct connection *c, const struct rst_hypothesis *reset)
+{
+	return !reset && c->teardown && c->teardown->closed.ordinal;
+}
+
 static enum end_reason end_reason_of(const struct flow *flow, const struct connection *c,
 				     const struct rst_hypothesis *reset, enum end_reason otherwise)
 {
 	if (reset)
 		return END_RESET;
-	if (connection_closed(c))
+	if (is_closed(c, reset))
 		return END_CLOSED;
 	return flow->followed_ns != NONE_NS ? END_SUPERSEDED : otherwise;
 }
@@ -263,13 +269,22 @@ static bool is_clean(const struct verdict *v)
 	       v->dir[SIDE_RESPONDER].fin_check == FIN_OK;
 }
 
-bool judge_is_clean(const struct connection *c)
+bool judge_is_clean(const struct connection *c, int64_t stuck_ns)
 {
 	const struct rst_hypothesis *reset = connection_reset(c, true, false);
+	struct timeline_end end = {0};
+	struct state_entry state[TIMELINE_MAX];
+	size_t count;
 
-	return !reset && connection_closed(c) && is_fin_close(teardown_of(c, NULL)) &&
-	       fin_check_of(c, SIDE_INITIATOR) == FIN_OK &&
-	       fin_check_of(c, SIDE_RESPONDER) == FIN_OK && !c->notes;
+	if (!is_closed(c, reset) || c->notes || !is_fin_close(teardown_of(c, NULL)) ||
+	    fin_check_of(c, SIDE_INITIATOR) != FIN_OK || fin_check_of(c, SIDE_RESPONDER) != FIN_OK)
+		return false;
+	count = timeline_of(c, &end, state);
+	for (size_t i = 0; i < count; i++)
+		if ((state[i].state == STATE_CLOSE_WAIT || state[i].state == STATE_FIN_WAIT_2) &&
+		    state[i].dwell_ns >= stuck_ns)
+			return false;
+	return true;
 }
 
 void judge(const struct flow *flow, const struct connection *c, const struct judge_end *end,
@@ -291,7 +306,7 @@ void judge(const struct flow *flow, const struct connection *c, const struct jud
 		.last_ns = c->last_ns,
 		.duplicates = flow->duplicates,
 		.teardown = teardown_of(c, reset),
-		.complete = reset || connection_closed(c),
+		.complete = reset || is_closed(c, reset),
 		.end_reason = end_reason_of(flow, c, reset, end->reason),
 		.handshake_rtt_ns = c->handshake_rtt_ns,
 		.conn_state = zeek_conn_state(&c->zeek),

@@ -29,6 +29,6 @@ struct judge_room {
 void judge(const struct flow *flow, const struct connection *c, const struct judge_end *end,
 	   struct judge_room *room, struct verdict *out);
 /* How it ended so far: enough to know whether its ladder will be wanted. */
-bool judge_is_clean(const struct connection *c);
+bool judge_is_clean(const struct connection *c, int64_t stuck_ns);
 
 #endif

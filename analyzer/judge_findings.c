@@ -173,7 +173,8 @@ static bool is_void(const struct connection *c, const struct rst_hypothesis *res
 	if (e->code == FINDING_RST_IN_WINDOW || e->code == FINDING_RST_OUT_OF_WINDOW)
 		return reset && e->at.ordinal >= reset->at.ordinal;
 	if (e->code == FINDING_FIN_UNACCEPTABLE)
-		return t->fin[e->side].seen && t->fin[e->side].at.ordinal == e->at.ordinal;
+		return t->fin[e->side].seen && t->fin[e->side].seq == e->x &&
+		       e->y == FIN_OUTSIDE_WINDOW;
 	return false;
 }
 
@@ -227,15 +228,13 @@ static void tell_fins(struct list *l, const struct connection *c, const struct v
 	}
 }
 
-static void tell_reset(struct list *l, const struct connection *c,
-		       const struct rst_hypothesis *reset)
+static void tell_reset(struct list *l, const struct rst_hypothesis *reset)
 {
 	if (reset && reset->odd_ttl)
 		add(l, FINDING_RST_INJECTED, (enum side)reset->by, &reset->at, 1,
 		    "The TTL of the RST differs from that of the %s's other segments (first %u, "
 		    "latest %u).",
-		    who((enum side)reset->by), c->dir[reset->by].ttl_first,
-		    c->dir[reset->by].ttl_last);
+		    who((enum side)reset->by), reset->ttl_first, reset->ttl_last);
 }
 
 static void tell_time_wait(struct list *l, const struct connection *c, const struct verdict *v)
@@ -304,6 +303,8 @@ static void tell_limits(struct list *l, const struct connection *c)
 			     "this connection."},
 		{LIMIT_SYN_ACKS, "More SYN|ACKs with different ISNs than are remembered."},
 		{LIMIT_FINS, "More FINs outside the window than are remembered."},
+		{LIMIT_LANES, "More VLAN lanes of one tuple than are told apart: this one may "
+			      "belong to an earlier row."},
 		{LIMIT_ACKS,
 		 "More doubtful ACKs than are remembered: missing bytes may be too few."},
 	};
@@ -324,7 +325,7 @@ size_t judge_findings(const struct connection *c, const struct rst_hypothesis *r
 
 	tell_notes(&l, c, reset);
 	tell_fins(&l, c, v);
-	tell_reset(&l, c, reset);
+	tell_reset(&l, reset);
 	tell_time_wait(&l, c, v);
 	tell_stuck(&l, c, end, v);
 	tell_limits(&l, c);

@@ -53,6 +53,8 @@ bool ladder_add(struct ladder *l, const struct ladder_segment *segment, bool beg
 {
 	uint16_t bound;
 
+	if (l->given_up)
+		return true;
 	if (l->count++ == 0)
 		l->ring_start = LADDER_HEAD;
 	if (begins && !l->teardown)
@@ -112,6 +114,12 @@ void ladder_take_back(struct ladder *l, uint32_t file, uint64_t packet)
 size_t ladder_memory(const struct ladder *l)
 {
 	return l->capacity * sizeof(*l->segment);
+}
+
+void ladder_give_up(struct ladder *l)
+{
+	ladder_free(l);
+	l->given_up = true;
 }
 
 void ladder_free(struct ladder *l)

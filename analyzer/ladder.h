@@ -24,6 +24,7 @@ struct ladder {
 	uint16_t ring_next;  /* next place in it */
 	bool teardown;       /* a FIN or RST was seen */
 	bool turned;         /* something between head and ring was left out */
+	bool given_up;       /* dropped to save memory: none is told any more */
 };
 
 /* Offers a segment; begins: it is a FIN or RST. False without memory (the segment is left out). */
@@ -32,6 +33,8 @@ bool ladder_add(struct ladder *ladder, const struct ladder_segment *segment, boo
 size_t ladder_copy(const struct ladder *ladder, struct ladder_segment *out);
 /* Takes back the segment with this packet number, if it is kept. */
 void ladder_take_back(struct ladder *ladder, uint32_t file, uint64_t packet);
+/* Frees the segments; what is offered from now on is left out, too. */
+void ladder_give_up(struct ladder *ladder);
 size_t ladder_memory(const struct ladder *ladder);
 void ladder_free(struct ladder *ladder);
 

@@ -59,6 +59,27 @@ static enum ranges_result hole_insert(struct ranges *r, uint32_t left, uint32_t 
 	return result;
 }
 
+void ranges_trail(struct ranges *r, uint32_t reached)
+{
+	struct hole_list *list = r->holes;
+	uint32_t base = reached - RANGES_SPAN;
+
+	if (!r->started || seq_le(reached, r->base) || reached - r->base <= RANGES_SPAN)
+		return;
+	while (list && list->count > 0 && seq_lt(list->hole[0].left, base)) {
+		struct hole *h = &list->hole[0];
+		uint32_t to = seq_min(h->right, base);
+
+		list->given_up += to - h->left;
+		h->left = to;
+		if (h->left == h->right)
+			hole_remove(list, 0);
+	}
+	r->base = base;
+	r->fixed_base = true;
+	r->end = seq_max(r->end, base);
+}
+
 enum ranges_result ranges_reach(struct ranges *r, uint32_t right)
 {
 	uint32_t left = r->end;

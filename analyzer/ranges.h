@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RANGES_HOLES_MAX = 32 };
+enum { RANGES_HOLES_MAX = 32, RANGES_SPAN = 1 << 30 };
 
 struct hole {
 	uint32_t left, right; /* [left, right) is not captured */
@@ -32,7 +32,7 @@ struct ranges {
 
 enum ranges_result {
 	RANGES_OK,
-	RANGES_NO_MEMORY, /* a hole could not be kept: it counts as given up */
+	RANGES_NO_MEMORY, /* a hole could not be kept: its numbers count as captured */
 	RANGES_GAVE_UP,   /* the bound was hit */
 };
 
@@ -54,6 +54,9 @@ enum ranges_result ranges_reach(struct ranges *r, uint32_t right);
 uint64_t ranges_missing(const struct ranges *r, uint32_t limit);
 /* True where a number below limit is not captured. */
 bool ranges_gap_below(const struct ranges *r, uint32_t limit);
+/* The stream has got to reached beyond doubt. The base follows it at RANGES_SPAN, so that comparisons
+ * modulo 2^32 hold in streams of any length; holes that fall behind are given up. */
+void ranges_trail(struct ranges *r, uint32_t reached);
 size_t ranges_memory(const struct ranges *r);
 void ranges_free(struct ranges *r);
 

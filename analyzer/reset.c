@@ -89,15 +89,12 @@ static enum rst_stage stage_of(const struct connection *c, enum side from)
 		[STATE_CLOSING] = RST_STAGE_CLOSING,
 		[STATE_CLOSE_WAIT] = RST_STAGE_CLOSE_WAIT,
 		[STATE_LAST_ACK] = RST_STAGE_LAST_ACK,
-		/* an end that holds TIME_WAIT or is CLOSED has nothing left that a RST could end; its
-		 * peer has, in LAST_ACK or CLOSING: told from the state before */
-		[STATE_TIME_WAIT] = RST_STAGE_FIN_WAIT_2,
-		[STATE_CLOSED] = RST_STAGE_LAST_ACK,
 	};
 	enum endpoint_state state;
 
 	if (!c->handshake_done)
 		return RST_STAGE_SYN;
+	/* TIME_WAIT and CLOSED need both FINs covered: such a connection has ended */
 	state = timeline_state(c, from);
 	if (state != STATE_ESTABLISHED)
 		return of_state[state];
@@ -171,11 +168,20 @@ static bool ttl_differs(uint8_t x, uint8_t y)
 /* No end went on since this RST was taken in: another exact one now says nothing that it does not. */
 static bool says_the_same(const struct connection *c, const struct rst_hypothesis *h)
 {
-	for (int e = 0; e < SIDES; e++)
-		if (h->nxt[e] != c->dir[e].snd_nxt || h->nxt_known[e] != c->dir[e].nxt_known ||
-		    h->ack[e] != c->dir[e].ack_max || h->ack_known[e] != c->dir[e].acked)
+	for (int side = 0; side < SIDES; side++)
+		if (h->nxt[side] != c->dir[side].snd_nxt ||
+		    h->nxt_known[side] != c->dir[side].nxt_known ||
+		    h->ack[side] != c->dir[side].ack_max ||
+		    h->ack_known[side] != c->dir[side].acked)
 			return false;
 	return h->exact;
+}
+
+/* Of several RSTs in the window from one end the first is enough: what the receiver does next decides
+ * them all. */
+static bool stands_for(const struct rst_hypothesis *h, enum side from)
+{
+	return !h->exact && h->by == from;
 }
 
 static void hypothesis_add(struct connection *c, enum side from, const struct segment *s,
@@ -186,10 +192,13 @@ static void hypothesis_add(struct connection *c, enum side from, const struct se
 	struct rst_hypothesis *h;
 	int64_t silence = c->previous_ns == NONE_NS ? 0 : at->ts_ns - c->previous_ns;
 
-	for (uint32_t i = 0; exact && i < t->rst_count; i++)
-		if (says_the_same(c, &t->rst[i]))
+	for (uint32_t i = 0; i < t->rst_count; i++)
+		if (exact ? says_the_same(c, &t->rst[i]) : stands_for(&t->rst[i], from))
 			return;
-	if (t->rst_count == RST_HYPOTHESES) {
+	if (t->rst_count == RST_HYPOTHESES && exact) {
+		t->rst_count--; /* the latest makes room: the first of them is told */
+		c->limits |= LIMIT_RSTS;
+	} else if (t->rst_count == RST_HYPOTHESES) {
 		c->limits |= LIMIT_RSTS;
 		return;
 	}
@@ -205,14 +214,16 @@ static void hypothesis_add(struct connection *c, enum side from, const struct se
 		.stage = (uint8_t)stage_of(c, from),
 		.cause = (uint8_t)cause_of(c, from, s, silence),
 		.exact = exact,
+		.ttl_first = sender->ttl_first,
+		.ttl_last = sender->ttl_last,
 		.odd_ttl = sender->spoke && ttl_differs(s->ttl, sender->ttl_first) &&
 			   ttl_differs(s->ttl, sender->ttl_last),
 	};
-	for (int e = 0; e < SIDES; e++) {
-		h->nxt[e] = c->dir[e].snd_nxt;
-		h->nxt_known[e] = c->dir[e].nxt_known;
-		h->ack[e] = c->dir[e].ack_max;
-		h->ack_known[e] = c->dir[e].acked;
+	for (int side = 0; side < SIDES; side++) {
+		h->nxt[side] = c->dir[side].snd_nxt;
+		h->nxt_known[side] = c->dir[side].nxt_known;
+		h->ack[side] = c->dir[side].ack_max;
+		h->ack_known[side] = c->dir[side].acked;
 	}
 }
 
@@ -245,10 +256,9 @@ bool reset_take(struct connection *c, enum side from, const struct segment *s,
 }
 
 /* This end sent sequence numbers or acknowledged ones that were new since the RST. */
-static bool went_on(const struct rst_hypothesis *h, enum side from, const struct segment *s)
+static bool went_on(const struct rst_hypothesis *h, enum side from, const struct segment *s,
+		    uint32_t end)
 {
-	uint32_t end = s->seq + segment_length(s);
-
 	if (h->nxt_known[from] ? seq_gt(end, h->nxt[from]) : true)
 		return true;
 	if (!(s->flags & TCP_ACK))
@@ -256,7 +266,7 @@ static bool went_on(const struct rst_hypothesis *h, enum side from, const struct
 	return h->ack_known[from] ? seq_gt(s->ack, h->ack[from]) : true;
 }
 
-bool reset_outlived(struct connection *c, enum side from, const struct segment *s,
+bool reset_outlived(struct connection *c, enum side from, const struct segment *s, uint32_t end,
 		    const struct moment *at)
 {
 	struct teardown_part *t = c->teardown;
@@ -272,7 +282,7 @@ bool reset_outlived(struct connection *c, enum side from, const struct segment *
 		if (h->at.ordinal >= at->ordinal) {
 			dead = false;
 		} else if (h->exact) {
-			h->advanced[from] |= went_on(h, from, s);
+			h->advanced[from] |= went_on(h, from, s, end);
 			dead = h->advanced[SIDE_INITIATOR] && h->advanced[SIDE_RESPONDER];
 			if (dead) {
 				t->rst_injected = true;

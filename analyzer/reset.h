@@ -15,9 +15,9 @@ bool reset_answers_ack(const struct connection *c, enum side from, uint32_t seq)
  * without memory. */
 bool reset_take(struct connection *c, enum side from, const struct segment *s,
 		const struct moment *at);
-/* Tells the hypotheses of a segment without RST, after it was taken in: they are taken back once
+/* Tells the hypotheses of a segment without RST that reaches up to end, after it was taken in: they are taken back once
  * both ends went on past them. False without memory. */
-bool reset_outlived(struct connection *c, enum side from, const struct segment *s,
+bool reset_outlived(struct connection *c, enum side from, const struct segment *s, uint32_t end,
 		    const struct moment *at);
 
 #endif

@@ -160,7 +160,7 @@ static enum time_wait_check check_of(const struct time_wait *w, int64_t observed
 	return observed_ns >= two_msl_ns ? TIME_WAIT_HELD : TIME_WAIT_UNVERIFIED;
 }
 
-struct time_wait_verdict time_wait_judge(const struct connection *c, int64_t until_ns,
+struct time_wait_verdict time_wait_judge(const struct connection *c, bool closed, int64_t until_ns,
 					 int64_t two_msl_ns)
 {
 	struct time_wait_verdict v = {.holder = SIDE_NONE,
@@ -168,7 +168,7 @@ struct time_wait_verdict time_wait_judge(const struct connection *c, int64_t unt
 				      .check = TIME_WAIT_NOT_APPLICABLE,
 				      .observed_ns = NONE_NS};
 
-	if (!connection_closed(c))
+	if (!closed)
 		return v;
 	for (int side = 0; side < SIDES; side++) {
 		const struct time_wait *w = &c->teardown->time_wait[side];

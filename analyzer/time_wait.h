@@ -23,7 +23,8 @@ struct time_wait_verdict {
 	int64_t observed_ns;
 	int64_t end_ns[SIDES]; /* when each holder's TIME_WAIT was seen last */
 };
-struct time_wait_verdict time_wait_judge(const struct connection *c, int64_t until_ns,
+/* closed: both FINs were covered, and no RST was accepted before. */
+struct time_wait_verdict time_wait_judge(const struct connection *c, bool closed, int64_t until_ns,
 					 int64_t two_msl_ns);
 
 #endif

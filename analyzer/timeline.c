@@ -1,6 +1,6 @@
 #include "analyzer/timeline.h"
 
-#include "analyzer/sequence.h"
+#include "analyzer/fin.h"
 
 /* The three moments that move one end, RFC 9293 figure 5. A NULL one has not come. */
 struct moves {
@@ -26,9 +26,9 @@ static struct moves moves_of(const struct connection *c, enum side side, uint64_
 		.merged = own->covered_by_fin,
 	};
 
-	if (m.sent && m.peer)
-		m.passive = !moment_before(m.sent, m.peer) ||
-			    (own->has_ack && fin_is_covered(peer->seq, own->ack));
+	/* with both FINs the same evidence as for the class: X closes actively, Y passively */
+	if (m.sent && m.peer && within(&peer->at, limit))
+		m.passive = !fin_crossed(c) && fin_closer(c) != side;
 	return m;
 }
 
@@ -92,22 +92,24 @@ static void put_passive(struct writer *w, const struct moves *m, int64_t end_ns)
 static void put_active(struct writer *w, const struct moves *m, int64_t end_ns,
 		       int64_t time_wait_ns)
 {
-	bool both = m->acked && m->peer;
-	bool acked_first = m->acked && (!m->peer || moment_before(m->acked, m->peer));
-	bool at_once = both && m->acked->ordinal == m->peer->ordinal;
+	/* an ACK of the peer's FIN captured before the own FIN was sent after it */
+	const struct moment *peer = m->peer ? later(m->peer, m->sent) : NULL;
+	bool both = m->acked && peer;
+	bool acked_first = m->acked && (!peer || moment_before(m->acked, peer));
+	bool at_once = both && m->acked->ordinal == peer->ordinal;
 
 	if (at_once || (acked_first && m->merged)) {
-		put(w, STATE_FIN_WAIT_1, m->sent->ts_ns, m->peer, end_ns);
+		put(w, STATE_FIN_WAIT_1, m->sent->ts_ns, peer, end_ns);
 	} else if (acked_first) {
 		put(w, STATE_FIN_WAIT_1, m->sent->ts_ns, m->acked, end_ns);
-		put(w, STATE_FIN_WAIT_2, m->acked->ts_ns, m->peer, end_ns);
+		put(w, STATE_FIN_WAIT_2, m->acked->ts_ns, peer, end_ns);
 	} else {
-		put(w, STATE_FIN_WAIT_1, m->sent->ts_ns, m->peer, end_ns);
-		if (m->peer)
-			put(w, STATE_CLOSING, m->peer->ts_ns, m->acked, end_ns);
+		put(w, STATE_FIN_WAIT_1, m->sent->ts_ns, peer, end_ns);
+		if (peer)
+			put(w, STATE_CLOSING, peer->ts_ns, m->acked, end_ns);
 	}
 	if (both)
-		put(w, STATE_TIME_WAIT, later(m->acked, m->peer)->ts_ns, NULL, time_wait_ns);
+		put(w, STATE_TIME_WAIT, later(m->acked, peer)->ts_ns, NULL, time_wait_ns);
 }
 
 size_t timeline_of(const struct connection *c, const struct timeline_end *end,
