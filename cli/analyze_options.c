@@ -8,6 +8,8 @@
 #define SECOND INT64_C(1000000000)
 #define DAY    (86400 * SECOND)
 
+enum { FORMAT_NOT_GIVEN = -1 };
+
 /* in the order of enum analyze_format and enum ladder_policy */
 static const char *const formats[] = {"text", "json", "none", NULL};
 static const char *const ladder_policies[] = {"unclean", "all", "none", NULL};
@@ -100,7 +102,8 @@ static const struct option_spec specs[] = {
 	 .letter = 'q',
 	 .kind = OPTION_FLAG,
 	 .offset = FIELD(quiet),
-	 .help = "no progress and no warnings, only errors"},
+	 .help = "only errors: no progress, no warnings, and no report unless --format asks for "
+		 "one"},
 };
 
 static const struct option_table table = {
@@ -188,10 +191,13 @@ enum options_result analyze_options_parse(int argc, char **argv, struct analyze_
 		.stuck_ns = 60 * SECOND,
 		.max_memory = UINT64_C(1) << 30,
 		.hash_seed = HASH_SEED_RANDOM,
+		.format = FORMAT_NOT_GIVEN,
 	};
 	result = options_parse(&table, argc, argv, options, captures, err);
 	if (result != OPTIONS_DONE)
 		return result;
+	if (options->format == FORMAT_NOT_GIVEN)
+		options->format = options->quiet ? ANALYZE_NONE : ANALYZE_TEXT;
 	if (options->fail_on_text && !parse_fail_on(options->fail_on_text, &options->fail_on, err))
 		return OPTIONS_MISUSE;
 	return check_captures(captures, err) ? OPTIONS_DONE : OPTIONS_MISUSE;

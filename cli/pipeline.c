@@ -45,17 +45,14 @@ static bool take_packet(struct run *run, const struct packet *packet, struct dec
 	return true;
 }
 
-static bool look_up(struct run *run, const struct packet *packet, struct error *err)
+static void look_up(struct run *run, const struct packet *packet)
 {
 	const struct pipeline_watch *watch = &run->pipeline->watch;
 
-	if (interrupted(err))
-		return false;
 	run->progress.file = packet->file;
 	run->progress.offset = packet->offset;
 	if (watch->progress)
 		watch->progress(watch->context, &run->progress);
-	return true;
 }
 
 static bool take_packets(struct run *run, struct error *err)
@@ -66,7 +63,10 @@ static bool take_packets(struct run *run, struct error *err)
 
 	while ((result = feed_next(run->pipeline->feed, &packet, err)) == FEED_PACKET) {
 		run->progress.bytes += packet.caplen;
-		if (++run->progress.packets % LOOK_EVERY == 0 && !look_up(run, &packet, err))
+		if (++run->progress.packets % LOOK_EVERY == 0)
+			look_up(run, &packet);
+		/* before the next read, which may wait */
+		if (interrupted(err))
 			return false;
 		if (!take_packet(run, &packet, &decoded, err))
 			return false;

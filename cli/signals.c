@@ -2,20 +2,29 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <unistd.h>
 
 /* The one thing a handler may touch (C17, 5.1.2.3), hence the one mutable global. */
 static volatile sig_atomic_t noted;
 
 static const int caught[] = {SIGINT, SIGTERM, SIGHUP};
 
+/* The alarm repeats until the work has stopped: a signal that comes between the look at it and a read
+ * that waits for input would else be seen only when input comes. */
 static void note(int number)
 {
-	noted = number;
+	if (number != SIGALRM)
+		noted = number;
+	alarm(1);
 }
 
 /* Without SA_RESTART, so that a read that waits for standard input ends too. */
 void signals_catch(void)
 {
+	struct sigaction again = {.sa_handler = note};
+
+	sigemptyset(&again.sa_mask);
+	sigaction(SIGALRM, &again, NULL);
 	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++) {
 		struct sigaction action = {.sa_handler = note, .sa_flags = (int)SA_RESETHAND};
 		struct sigaction before;
@@ -33,6 +42,8 @@ int signals_pending(void)
 
 void signals_release(void)
 {
+	alarm(0);
+	signal(SIGALRM, SIG_DFL);
 	for (size_t i = 0; i < sizeof(caught) / sizeof(caught[0]); i++) {
 		struct sigaction before;
 

@@ -61,17 +61,17 @@ static const struct unit *unit_find(const struct unit *units, size_t count, cons
 	return NULL;
 }
 
-/* NUMBER[.FRACTION][UNIT], as one integer of the smallest unit. */
+/* NUMBER[.FRACTION][UNIT] or .FRACTION[UNIT], as one integer of the smallest unit. */
 static bool take_quantity(const char *text, const struct unit *units, size_t count, uint64_t *out)
 {
 	const char *at = text;
 	const char *end;
 	const char *fraction = NULL;
 	const struct unit *unit;
-	uint64_t whole;
+	uint64_t whole = 0;
 	uint64_t part = 0;
 
-	if (!take_digits(&at, &whole))
+	if (*at != '.' && !take_digits(&at, &whole))
 		return false;
 	end = at;
 	if (*at == '.') {

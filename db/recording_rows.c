@@ -59,13 +59,13 @@ static bool number_of(struct store *store, const char *sql, int64_t *value, stru
 	return ok;
 }
 
-/* What makes two files the same: their real path, or the name of what could not be resolved. NULL:
- * standard input, which is never the same. */
+/* What makes two files the same: their real path, or the name of what could not be opened. NULL:
+ * standard input and pipes, which are never the same. */
 static const char *file_identity(const struct feed_file *file)
 {
 	if (file->real_path)
 		return file->real_path;
-	return strcmp(file->path, "-") == 0 ? NULL : file->path;
+	return file->opened || strcmp(file->path, "-") == 0 ? NULL : file->path;
 }
 
 static int compare_paths(const void *one, const void *other)

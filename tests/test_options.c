@@ -256,7 +256,7 @@ static void sizes(void **state)
 		{"2T", UINT64_C(2) << 40},
 		{"1.0000000000000000000000001K", 1024},
 	};
-	static const char *const wrong[] = {"",    "M",  "1.",    ".5M",       "1.5.5M", "-1M",
+	static const char *const wrong[] = {"",    "M",  "1.",    "1.5.5M",    "-1M",
 					    "1 M", "1X", "1MiBs", "20000000T", "1e6"};
 	uint64_t value;
 
