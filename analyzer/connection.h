@@ -34,6 +34,7 @@ struct moment {
 	uint64_t packet;
 	uint64_t ordinal; /* 0: never */
 	uint32_t file;
+	uint32_t reserved; /* zero: no byte of a connection is left unset (packed.h) */
 };
 
 /* What one end (the sender) sent. Names are RFC 9293's, as far as the capture knows them. */
@@ -108,7 +109,7 @@ struct fin {
 struct rst_hypothesis {
 	struct moment at;
 	int64_t silence_ns;
-	uint64_t in_window_before, out_of_window_before;
+	uint32_t in_window_before[SIDES], out_of_window_before[SIDES];
 	uint32_t nxt[SIDES], ack[SIDES]; /* how far each end had come */
 	uint8_t by;                      /* enum side */
 	uint8_t stage;                   /* enum rst_stage */
@@ -142,8 +143,8 @@ struct teardown_part {
 	struct rst_hypothesis rst[RST_HYPOTHESES];
 	uint32_t rst_count;
 	uint64_t last_rst_ordinal; /* of any RST before the connection closed */
-	uint64_t in_window,
-		out_of_window; /* RSTs by class, as they came, before the connection closed */
+	/* RSTs by class and sender, as they came, before the connection closed */
+	uint32_t in_window[SIDES], out_of_window[SIDES];
 	uint64_t half_close
 		[SIDES];     /* payload first captured in segments that cover the peer's FIN */
 	struct moment reuse; /* the SYN that reused the tuple inside 2MSL */

@@ -101,6 +101,9 @@ static bool fin_register(struct connection *c, enum side from, const struct fin 
 
 	*f = *captured;
 	f->seen = true;
+	if (!d->captured.started)
+		ranges_start(&d->captured, d->isn_known ? d->isn + 1 : f->seq - f->payload,
+			     d->isn_known);
 	ranges_reach(&d->captured, f->seq);
 	f->in_order = !ranges_gap_below(&d->captured, f->seq);
 	ranges_add(&d->captured, f->seq, 1);

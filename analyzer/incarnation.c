@@ -133,6 +133,7 @@ static void give_up_noted(struct flow *flow, struct connection *c, struct noted_
 
 	flow->duplicates -= n->duplicates;
 	c->dir[side].packets--;
+	c->dir[side].seen = c->dir[side].packets > 0;
 	zeek_take_back_syn(&c->zeek, side);
 	ladder_take_back(&c->ladder, n->segment.file, n->segment.packet);
 	n->used = false;

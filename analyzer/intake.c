@@ -162,7 +162,7 @@ static bool weigh_ack(struct connection *c, enum side from, uint32_t ack)
 	enum side of = peer_of(from);
 	struct direction *d = &c->dir[of];
 
-	if (!d->spoke) {
+	if (!d->nxt_known) {
 		if (!d->peer_acked)
 			d->peer_first_ack = ack;
 		else if (seq_gt(ack, d->peer_ack))
@@ -383,7 +383,7 @@ static void review_handshake(struct connection *c)
 	c->handshake_assumed = false;
 	for (uint8_t k = 0; k < i->ack_count; k++)
 		if (seq_gt(i->acks[k], r->isn) &&
-		    seq_le(i->acks[k], seq_max(r->snd_nxt, r->isn + 1)))
+		    seq_le(i->acks[k], r->nxt_known ? seq_max(r->snd_nxt, r->isn + 1) : r->isn + 1))
 			return;
 	c->handshake_done = false;
 	c->handshake_rtt_ns = NONE_NS;

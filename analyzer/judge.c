@@ -148,8 +148,11 @@ static void judge_reset(const struct connection *c, const struct rst_hypothesis 
 	if (!t)
 		return;
 	v->rst_injected = t->rst_injected || (reset && reset->odd_ttl);
-	v->rst_in_window = reset ? reset->in_window_before : t->in_window;
-	v->rst_out_of_window = reset ? reset->out_of_window_before : t->out_of_window;
+	for (int side = 0; side < SIDES; side++) {
+		v->rst_in_window += reset ? reset->in_window_before[side] : t->in_window[side];
+		v->rst_out_of_window += reset ? reset->out_of_window_before[side]
+					      : t->out_of_window[side];
+	}
 	if (!reset)
 		return;
 	v->rst_by = (enum side)reset->by;

@@ -9,6 +9,8 @@
 #include "analyzer/reset.h"
 #include "analyzer/time_wait.h"
 
+enum { ROWS_A_CODE = 4 };
+
 struct list {
 	struct judge_room *room;
 	size_t count;
@@ -44,13 +46,35 @@ static struct finding *insert(struct list *l, const struct moment *at)
 	return &room->finding[i];
 }
 
+/* The row that holds the rest, once there are as many of this code and side as are told. */
+static struct finding *last_row(struct list *l, enum finding_code code, enum side side)
+{
+	struct finding *last = NULL;
+	size_t rows = 0;
+
+	for (size_t i = 0; i < l->count; i++) {
+		struct finding *f = &l->room->finding[i];
+
+		if (f->code == code && f->side == side) {
+			last = f;
+			rows++;
+		}
+	}
+	return rows < ROWS_A_CODE ? NULL : last;
+}
+
 __attribute__((format(printf, 6, 7))) static void add(struct list *l, enum finding_code code,
 						      enum side side, const struct moment *at,
 						      uint64_t count, const char *format, ...)
 {
-	struct finding *f = insert(l, at);
+	struct finding *f = last_row(l, code, side);
 	va_list args;
 
+	if (f) {
+		f->count += count;
+		return;
+	}
+	f = insert(l, at);
 	if (!f)
 		return;
 	*f = (struct finding){.code = (uint8_t)code,
@@ -178,14 +202,29 @@ static bool is_void(const struct connection *c, const struct rst_hypothesis *res
 	return false;
 }
 
+static uint64_t folded_before(const struct rst_hypothesis *reset, const struct event *e)
+{
+	if (e->code == FINDING_RST_IN_WINDOW)
+		return reset->in_window_before[e->side] - (ROWS_A_CODE - 1);
+	if (e->code == FINDING_RST_OUT_OF_WINDOW)
+		return reset->out_of_window_before[e->side] - (ROWS_A_CODE - 1);
+	return e->count;
+}
+
 static void tell_notes(struct list *l, const struct connection *c,
 		       const struct rst_hypothesis *reset)
 {
 	if (!c->notes)
 		return;
-	for (uint32_t i = 0; i < c->notes->event_count; i++)
-		if (!is_void(c, reset, &c->notes->event[i]))
-			tell_event(l, &c->notes->event[i]);
+	for (uint32_t i = 0; i < c->notes->event_count; i++) {
+		struct event e = c->notes->event[i];
+
+		if (is_void(c, reset, &e))
+			continue;
+		if (reset && e.count > 1) /* the last row: less those behind the reset */
+			e.count = folded_before(reset, &e);
+		tell_event(l, &e);
+	}
 	for (int i = 0; i < NOTED_SYNS; i++) {
 		const struct noted_syn *n = &c->notes->syn[i];
 

@@ -105,6 +105,8 @@ void ladder_take_back(struct ladder *l, uint32_t file, uint64_t packet)
 		mark_gap(l);
 		l->turned = false;
 		l->kept--;
+		if (i < l->kept && l->segment[i].after_gap)
+			l->segment[i + 1].after_gap = true;
 		memmove(&l->segment[i], &l->segment[i + 1],
 			(size_t)(l->kept - i) * sizeof(l->segment[0]));
 		return;

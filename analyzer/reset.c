@@ -208,8 +208,6 @@ static void hypothesis_add(struct connection *c, enum side from, const struct se
 	*h = (struct rst_hypothesis){
 		.at = *at,
 		.silence_ns = silence,
-		.in_window_before = t->in_window,
-		.out_of_window_before = t->out_of_window,
 		.by = (uint8_t)from,
 		.stage = (uint8_t)stage_of(c, from),
 		.cause = (uint8_t)cause_of(c, from, s, silence),
@@ -220,6 +218,8 @@ static void hypothesis_add(struct connection *c, enum side from, const struct se
 			   ttl_differs(s->ttl, sender->ttl_last),
 	};
 	for (int side = 0; side < SIDES; side++) {
+		h->in_window_before[side] = t->in_window[side];
+		h->out_of_window_before[side] = t->out_of_window[side];
 		h->nxt[side] = c->dir[side].snd_nxt;
 		h->nxt_known[side] = c->dir[side].nxt_known;
 		h->ack[side] = c->dir[side].ack_max;
@@ -247,9 +247,9 @@ bool reset_take(struct connection *c, enum side from, const struct segment *s,
 	if (class == RST_EXACT)
 		return true;
 	if (class == RST_IN_WINDOW)
-		t->in_window++;
+		t->in_window[from]++;
 	else
-		t->out_of_window++;
+		t->out_of_window[from]++;
 	return connection_event(
 		c, class == RST_IN_WINDOW ? FINDING_RST_IN_WINDOW : FINDING_RST_OUT_OF_WINDOW, from,
 		at, s->seq, c->dir[peer_of(from)].acked ? c->dir[peer_of(from)].acks[0] : 0);
