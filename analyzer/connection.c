@@ -20,8 +20,7 @@ struct notes *connection_notes(struct connection *c)
 	return c->notes;
 }
 
-bool connection_event(struct connection *c, enum finding_code code, enum side side,
-		      const struct moment *at, uint32_t x, uint32_t y)
+static bool add_event(struct connection *c, const struct event *event)
 {
 	struct notes *n = connection_notes(c);
 	struct event *last = NULL;
@@ -30,7 +29,7 @@ bool connection_event(struct connection *c, enum finding_code code, enum side si
 	if (!n)
 		return false;
 	for (uint32_t i = 0; i < n->event_count; i++) {
-		if (n->event[i].code == code && n->event[i].side == side) {
+		if (n->event[i].code == event->code && n->event[i].side == event->side) {
 			last = &n->event[i];
 			same++;
 		}
@@ -48,13 +47,32 @@ bool connection_event(struct connection *c, enum finding_code code, enum side si
 		n->event = more;
 		n->event_capacity = capacity;
 	}
-	n->event[n->event_count++] = (struct event){.at = *at,
-						    .count = 1,
-						    .x = x,
-						    .y = y,
-						    .code = (uint8_t)code,
-						    .side = (uint8_t)side};
+	n->event[n->event_count++] = *event;
 	return true;
+}
+
+bool connection_event(struct connection *c, enum finding_code code, enum side side,
+		      const struct moment *at, uint32_t x, uint32_t y)
+{
+	return add_event(c, &(struct event){.at = *at,
+					    .count = 1,
+					    .x = x,
+					    .y = y,
+					    .code = (uint8_t)code,
+					    .side = (uint8_t)side});
+}
+
+bool connection_icmp(struct connection *c, enum finding_code code, enum side side,
+		     const struct moment *at, const struct icmp_error *icmp)
+{
+	return add_event(c, &(struct event){.at = *at,
+					    .count = 1,
+					    .x = (uint32_t)icmp->type << 8 | icmp->code,
+					    .y = icmp->mtu,
+					    .from = icmp->from,
+					    .ip_version = icmp->ip_version,
+					    .code = (uint8_t)code,
+					    .side = (uint8_t)side});
 }
 
 /* RFC 7323, 2.2: scaling is in force only if both SYNs carried the option. */

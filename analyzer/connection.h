@@ -182,8 +182,9 @@ struct noted_fin {
 struct event {
 	struct moment at;
 	uint64_t count;
-	uint32_t x, y; /* numbers for the sentence */
-	uint8_t code, side;
+	uint32_t x, y;          /* numbers for the sentence */
+	struct ip_address from; /* who sent an ICMP error */
+	uint8_t code, side, ip_version;
 };
 
 struct notes {
@@ -249,6 +250,10 @@ struct notes *connection_notes(struct connection *c);
 /* Adds an event; past four of a code and side the last one counts them. False without memory. */
 bool connection_event(struct connection *c, enum finding_code code, enum side side,
 		      const struct moment *at, uint32_t x, uint32_t y);
+
+/* The same for an ICMP error about a segment of side. */
+bool connection_icmp(struct connection *c, enum finding_code code, enum side side,
+		     const struct moment *at, const struct icmp_error *icmp);
 
 /* The window scale in force for what side advertises; false where the capture does not tell. */
 bool connection_window_shift(const struct connection *c, enum side side, uint8_t *shift);

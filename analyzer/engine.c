@@ -374,8 +374,7 @@ bool engine_icmp(struct engine *e, const struct icmp_error *icmp, struct error *
 
 	if (!f)
 		return true;
-	if (!c || !connection_event(c, icmp_code(icmp->kind), flow_side(f, way), &at,
-				    (uint32_t)icmp->type << 8 | icmp->code, icmp->mtu))
+	if (!c || !connection_icmp(c, icmp_code(icmp->kind), flow_side(f, way), &at, icmp))
 		return no_memory(err);
 	engine_settle(e, f);
 	return true;

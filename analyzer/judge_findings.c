@@ -1,5 +1,6 @@
 #include "analyzer/judge_findings.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,6 +20,11 @@ struct list {
 static const char *who(enum side side)
 {
 	return side == SIDE_INITIATOR ? "initiator" : "responder";
+}
+
+static const char *plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
 }
 
 static double seconds(int64_t ns)
@@ -101,20 +107,34 @@ static const char *fin_fault(uint32_t verdict)
 	}
 }
 
+static const char *icmp_says(enum finding_code code)
+{
+	switch (code) {
+	case FINDING_ICMP_UNREACHABLE:
+		return "that the destination cannot be reached";
+	case FINDING_ICMP_PROHIBITED:
+		return "that communication is prohibited";
+	case FINDING_ICMP_TOO_BIG:
+		return "that a packet is too big for the path";
+	case FINDING_ICMP_TIME_EXCEEDED:
+		return "that the TTL or hop limit ran out";
+	default:
+		return "a problem";
+	}
+}
+
 static void tell_icmp(struct list *l, const struct event *e)
 {
 	enum side side = (enum side)e->side;
 	unsigned type = e->x >> 8, code = e->x & 0xff;
+	char from[INET6_ADDRSTRLEN], mtu[24] = "";
 
-	if (e->code == FINDING_ICMP_TOO_BIG)
-		add(l, FINDING_ICMP_TOO_BIG, side, &e->at, e->count,
-		    "A router says that a packet of the %s is too big for the path (MTU %" PRIu32
-		    ").",
-		    who(side), e->y);
-	else
-		add(l, (enum finding_code)e->code, side, &e->at, e->count,
-		    "An ICMP error (type %u, code %u) answers a segment of the %s.", type, code,
-		    who(side));
+	inet_ntop(e->ip_version == 6 ? AF_INET6 : AF_INET, e->from.bytes, from, sizeof(from));
+	if (e->code == FINDING_ICMP_TOO_BIG && e->y > 0)
+		snprintf(mtu, sizeof(mtu), " (MTU %" PRIu32 ")", e->y);
+	add(l, (enum finding_code)e->code, side, &e->at, e->count,
+	    "%s tells the %s %s%s (ICMP%s type %u, code %u).", from, who(side),
+	    icmp_says((enum finding_code)e->code), mtu, e->ip_version == 6 ? "v6" : "", type, code);
 }
 
 static void tell_event(struct list *l, const struct event *e)
@@ -138,8 +158,8 @@ static void tell_event(struct list *l, const struct event *e)
 		break;
 	case FINDING_DATA_AFTER_FIN:
 		add(l, code, side, &e->at, e->count,
-		    "The %s sends %" PRIu32 " bytes that reach beyond its FIN (SEQ %" PRIu32 ").",
-		    sender, e->x, e->y);
+		    "The %s sends %" PRIu32 " byte%s reaching beyond its FIN (SEQ %" PRIu32 ").",
+		    sender, e->x, plural(e->x), e->y);
 		break;
 	case FINDING_FIN_MOVED:
 		add(l, code, side, &e->at, e->count,
@@ -248,12 +268,15 @@ static void tell_fins(struct list *l, const struct connection *c, const struct v
 		if (fin_not_consumed(c, side))
 			add(l, FINDING_FIN_NOT_CONSUMED, side, &f->unconsumed, 1,
 			    "The %s acknowledges all data before the FIN (%" PRIu32
-			    ") but never the FIN itself, sent %" PRIu32 " times.",
-			    who(peer_of(side)), f->seq, f->retransmissions + 1);
+			    ") but never the FIN itself, sent %" PRIu32 " time%s.",
+			    who(peer_of(side)), f->seq, f->retransmissions + 1,
+			    plural(f->retransmissions + 1));
 		if (ranges_gap_below(&c->dir[s].captured, f->seq))
 			add(l, FINDING_FIN_BEYOND_GAP, side, &f->at, 1,
-			    "%" PRIu64 " bytes before the FIN of the %s are not in the capture.",
-			    ranges_missing(&c->dir[s].captured, f->seq), who(side));
+			    "Of the data before the FIN of the %s, %" PRIu64
+			    " byte%s missing in the capture.",
+			    who(side), ranges_missing(&c->dir[s].captured, f->seq),
+			    ranges_missing(&c->dir[s].captured, f->seq) == 1 ? " is" : "s are");
 		if (v->teardown == TEARDOWN_FIN_UNANSWERED && f->retransmissions > 0)
 			add(l, FINDING_FIN_UNANSWERED, side, &f->at, 1,
 			    "The FIN of the %s was sent %" PRIu32 " times and never acknowledged.",
@@ -262,8 +285,8 @@ static void tell_fins(struct list *l, const struct connection *c, const struct v
 			 c->teardown->fin[peer_of(side)].seen && !fin_not_consumed(c, side))
 			add(l, FINDING_LAST_ACK_MISSING, side, &f->at, 1,
 			    "Both ends sent FIN, but no ACK covers the one of the %s, sent "
-			    "%" PRIu32 " times.",
-			    who(side), f->retransmissions + 1);
+			    "%" PRIu32 " time%s.",
+			    who(side), f->retransmissions + 1, plural(f->retransmissions + 1));
 	}
 }
 

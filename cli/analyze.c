@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/analyze_options.h"
@@ -172,6 +173,51 @@ static enum exit_code analyze_recording(struct analysis *analysis, const struct 
 	return code;
 }
 
+/* The real path of a regular file; NULL for standard input, pipes and what is not there. */
+static char *regular_path(const char *name)
+{
+	struct stat status;
+
+	if (stat(name, &status) != 0 || !S_ISREG(status.st_mode))
+		return NULL;
+	return realpath(name, NULL);
+}
+
+/* Leaves out captures that are named twice: analysing one again would only replace its rows, and in a
+ * joined recording it would double every packet. NULL without memory. */
+static const char **without_repeats(const struct analyze_options *options,
+				    struct operands *captures)
+{
+	const char **items = calloc(captures->count, sizeof(*items));
+	char **paths = calloc(captures->count, sizeof(*paths));
+	size_t count = 0;
+
+	for (size_t i = 0; items && paths && i < captures->count; i++) {
+		char *path = regular_path(captures->items[i]);
+		bool before = false;
+
+		for (size_t k = 0; path && k < count && !before; k++)
+			before = paths[k] && strcmp(path, paths[k]) == 0;
+		if (before) {
+			if (!options->quiet)
+				complain("%s: named twice; analysed once", captures->items[i]);
+			free(path);
+			continue;
+		}
+		paths[count] = path;
+		items[count++] = captures->items[i];
+	}
+	if (!paths) {
+		free(items);
+		return NULL;
+	}
+	for (size_t k = 0; k < count; k++)
+		free(paths[k]);
+	free(paths);
+	*captures = (struct operands){.items = items, .count = count};
+	return items;
+}
+
 static enum exit_code analyze_all(struct analysis *analysis, const struct operands *captures,
 				  struct error *err)
 {
@@ -264,6 +310,7 @@ enum exit_code command_analyze(int argc, char **argv)
 	struct operands captures;
 	struct error err = {""};
 	struct analysis analysis = {.options = &options};
+	const char **items;
 	enum exit_code code;
 
 	switch (analyze_options_parse(argc, argv, &options, &captures, &err)) {
@@ -278,7 +325,10 @@ enum exit_code command_analyze(int argc, char **argv)
 	}
 	analysis.engine = engine_of(&options);
 	analysis.progress.shown = !options.quiet && isatty(STDERR_FILENO) == 1;
-	if (choose_hash_key(options.hash_seed, analysis.engine.hash_key, &err))
+	items = without_repeats(&options, &captures);
+	if (!items)
+		code = error_set(&err, "out of memory") ? EXIT_DONE : EXIT_FAILED;
+	else if (choose_hash_key(options.hash_seed, analysis.engine.hash_key, &err))
 		code = run(&analysis, &captures, &err);
 	else
 		code = EXIT_FAILED;
@@ -286,5 +336,6 @@ enum exit_code command_analyze(int argc, char **argv)
 		complain("%s", err.text);
 	store_close(analysis.store);
 	free(analysis.recordings);
+	free(items);
 	return code;
 }

@@ -23,6 +23,7 @@ struct query_options {
 	int format;           /* enum rows_format */
 	uint64_t port, limit; /* UNSET_COUNT: not given */
 	int64_t since_ns, until_ns;
+	bool quiet;
 };
 
 /* in the order of enum rows_format */
@@ -111,6 +112,11 @@ static const struct option_spec specs[] = {
 	 .value = "STATEMENT",
 	 .offset = FIELD(sql),
 	 .help = "the rows of a statement of your own that only reads, instead of the filters"},
+	{.name = "quiet",
+	 .letter = 'q',
+	 .kind = OPTION_FLAG,
+	 .offset = FIELD(quiet),
+	 .help = "no remarks, only rows and errors"},
 };
 
 static const struct option_table table = {
@@ -198,6 +204,8 @@ static bool write_rows(sqlite3_stmt *statement, const struct query_options *opti
 	if (!good)
 		return false;
 	fflush(stdout);
+	if (options->quiet)
+		return true;
 	if (cut)
 		complain("more than %llu row%s match; --limit 0 shows all",
 			 (unsigned long long)written, written == 1 ? "" : "s");

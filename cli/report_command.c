@@ -14,6 +14,7 @@ enum report_format { REPORT_TEXT, REPORT_JSON };
 struct report_options {
 	const char *database;
 	int format; /* enum report_format */
+	bool quiet;
 };
 
 static const char *const formats[] = {"text", "json", NULL};
@@ -30,6 +31,11 @@ static const struct option_spec specs[] = {
 	 .choices = formats,
 	 .offset = offsetof(struct report_options, format),
 	 .help = "text, or json (the same as one document)"},
+	{.name = "quiet",
+	 .letter = 'q',
+	 .kind = OPTION_FLAG,
+	 .offset = offsetof(struct report_options, quiet),
+	 .help = "accepted everywhere; there is nothing to silence here"},
 };
 
 static const struct option_table table = {

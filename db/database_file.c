@@ -213,7 +213,10 @@ static bool create(struct database_file *file, struct error *err)
 	int fd = open(file->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	if (fd < 0)
-		return error_set(err, "%s: cannot be created: %s", file->path, strerror(errno));
+		return error_set(err,
+				 "%s: cannot be created: %s; name another file with --db, or use "
+				 "--db :memory:",
+				 file->path, strerror(errno));
 	close(fd);
 	file->created = true;
 	return true;

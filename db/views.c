@@ -1,7 +1,7 @@
 /* The views: `teardowns` and `findings` are the contract's, `timeline` is for people.
  *
- * Every joined table is LEFT JOINed by its key: SQLite then leaves out what a query does not ask
- * for, and still turns the join round where it filters by such a column. */
+ * Every joined table is LEFT JOINed by its key: SQLite then leaves out what a query without
+ * aggregates does not ask for, and still turns the join round where it filters by such a column. */
 #include "db/schema.h"
 
 #include <stddef.h>

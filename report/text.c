@@ -47,7 +47,7 @@ static const struct meaning fin_meaning[] = {
 
 static const struct meaning time_wait_meaning[] = {
 	{"held", "watched for all of 2MSL"},
-	{"unverified", "the capture ended earlier"},
+	{"unverified", "not watched for all of 2MSL"},
 	{"reused_ok", "new SYN, allowed by RFC 6191"},
 	{"assassinated", "hit by a late reset, RFC 1337"},
 	{"reused_early", "new SYN, not allowed by RFC 6191"},
