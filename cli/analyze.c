@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -280,11 +281,24 @@ static struct engine_config engine_of(const struct analyze_options *options)
 	return engine;
 }
 
+/* Joined captures are read at the same time, and there may be thousands of them. */
+static void allow_many_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
 static enum exit_code run(struct analysis *analysis, const struct operands *captures,
 			  struct error *err)
 {
 	enum exit_code code;
 
+	if (analysis->options->join)
+		allow_many_files();
 	signals_catch();
 	code = analyze_all(analysis, captures, err);
 	if (signals_pending() != 0) {

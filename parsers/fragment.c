@@ -13,14 +13,15 @@ enum { BUCKETS = 2048, DATAGRAM_MAX = 65535, CAPACITY_MIN = 2048 };
 
 /* No padding: hashed and compared as bytes. */
 struct key {
+	uint64_t vlan_tags;
 	struct ip_address src, dst;
 	struct tunnel tunnel;
 	uint32_t id;
 	uint8_t ip_version;
 	uint8_t protocol; /* 0 for IPv6 */
-	uint8_t zero[2];
+	uint8_t zero[6];
 };
-_Static_assert(sizeof(struct key) == 32 + sizeof(struct tunnel) + 8, "key has padding");
+_Static_assert(sizeof(struct key) == 8 + 32 + sizeof(struct tunnel) + 4 + 8, "key has padding");
 
 struct range {
 	uint32_t start, end;
@@ -139,6 +140,7 @@ static struct pending *table_find(struct fragment_table *table, const struct fra
 	key.src = *fragment->src;
 	key.dst = *fragment->dst;
 	key.tunnel = *fragment->tunnel;
+	key.vlan_tags = fragment->vlan_tags;
 	key.id = fragment->id;
 	key.ip_version = fragment->ip_version;
 	key.protocol = fragment->ip_version == 4 ? fragment->protocol : 0;

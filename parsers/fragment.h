@@ -28,6 +28,7 @@ struct fragment {
 	uint8_t protocol; /* IPv4: part of the identity; IPv6: that of the fragment at offset 0 counts */
 	const struct ip_address *src, *dst;
 	const struct tunnel *tunnel; /* around it: part of the identity */
+	uint64_t vlan_tags;          /* likewise: VLANs may use the same addresses */
 	uint32_t id;
 	uint32_t offset;     /* bytes */
 	uint32_t length;     /* bytes on the wire */

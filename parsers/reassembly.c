@@ -13,6 +13,7 @@ enum layer reassemble(struct frame *f, struct fragment *fragment)
 	fragment->src = &s->src;
 	fragment->dst = &s->dst;
 	fragment->tunnel = &s->tunnel;
+	fragment->vlan_tags = s->vlan_tags;
 	fragment->bytes = f->at;
 	fragment->length = (uint32_t)f->wire;
 	fragment->ts_ns = f->packet->ts_ns;

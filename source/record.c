@@ -10,7 +10,8 @@ enum {
 	LINKTYPE_USBPCAP = 249
 };
 
-enum { LIMIT_USUAL = 256 * 1024, LIMIT_MOST = 128 * 1024 * 1024 };
+/* LIMIT_NETWORK is well above what segmentation offload hands to a tap (512 KiB). */
+enum { LIMIT_USUAL = 256 * 1024, LIMIT_NETWORK = 1024 * 1024, LIMIT_MOST = 128 * 1024 * 1024 };
 
 uint32_t record_limit(uint32_t linktype, uint32_t snaplen)
 {
@@ -23,8 +24,8 @@ uint32_t record_limit(uint32_t linktype, uint32_t snaplen)
 	default:
 		break;
 	}
-	if (snaplen > LIMIT_MOST)
-		return LIMIT_MOST;
+	if (snaplen > LIMIT_NETWORK)
+		return LIMIT_NETWORK;
 	return snaplen > LIMIT_USUAL ? snaplen : LIMIT_USUAL;
 }
 

@@ -22,7 +22,7 @@ enum record_result {
 #define RECORD_TS_MAX (INT64_MAX / 2)
 
 /* The most captured bytes believed of one packet: 256 KiB as libpcap and Wireshark do, the snaplen
- * where that is larger, 128 MiB for USB and D-Bus; never more than 128 MiB. */
+ * where that is larger but at most 1 MiB, 128 MiB for USB and D-Bus. */
 uint32_t record_limit(uint32_t linktype, uint32_t snaplen);
 
 /* Tells why bytes_want() was false in the middle of what ("the record's header"), which begins at from

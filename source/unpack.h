@@ -34,7 +34,7 @@ size_t unpacker_read(struct unpacker *unpacker, uint8_t *out, size_t room, enum 
 		     struct error *err);
 void unpacker_free(struct unpacker *unpacker); /* NULL is fine */
 
-/* read(2), repeated when interrupted; on failure 0 with *end and err, at the end 0 with *end. */
+/* read(2), not repeated when a signal interrupts it; on failure 0 with *end and err, at the end 0 with *end. */
 size_t unpack_read_fd(int fd, uint8_t *out, size_t room, enum bytes_end *end, struct error *err);
 
 #endif

@@ -65,6 +65,42 @@ static void test_memory_bound(void **state)
 	fragment_table_free(table);
 }
 
+static enum fragment_result add_in_vlan(struct fragment_table *table, uint64_t vlan_tags,
+					uint32_t offset, bool more, const uint8_t *bytes,
+					struct datagram *datagram)
+{
+	struct fragment f = {.ip_version = 4,
+			     .protocol = 6,
+			     .src = &address,
+			     .dst = &address,
+			     .tunnel = &no_tunnel,
+			     .vlan_tags = vlan_tags,
+			     .id = 7,
+			     .offset = offset,
+			     .length = 8,
+			     .more = more,
+			     .bytes = cursor_of(bytes, 8)};
+
+	return fragment_add(table, &f, datagram);
+}
+
+/* Two VLANs may use the same addresses and identification at the same time. */
+static void test_vlans_apart(void **state)
+{
+	struct fragment_table *table = fragment_table_new(hash_key, FRAGMENT_MEMORY_DEFAULT);
+	static const uint8_t one[8] = {1, 1, 1, 1, 1, 1, 1, 1}, two[8] = {2, 2, 2, 2, 2, 2, 2, 2};
+	struct datagram datagram;
+
+	(void)state;
+	assert_int_equal(add_in_vlan(table, 1, 0, true, one, &datagram), FRAGMENT_WAITS);
+	assert_int_equal(add_in_vlan(table, 2, 0, true, two, &datagram), FRAGMENT_WAITS);
+	assert_int_equal(add_in_vlan(table, 2, 8, false, two, &datagram), FRAGMENT_COMPLETE);
+	assert_memory_equal(datagram.bytes.at, two, 8);
+	assert_int_equal(add_in_vlan(table, 1, 8, false, one, &datagram), FRAGMENT_COMPLETE);
+	assert_memory_equal(datagram.bytes.at, one, 8);
+	fragment_table_free(table);
+}
+
 /* Nothing can follow the last fragment. */
 static void test_more_at_the_end(void **state)
 {
@@ -134,6 +170,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_memory_bound),
+		cmocka_unit_test(test_vlans_apart),
 		cmocka_unit_test(test_more_at_the_end),
 		cmocka_unit_test(test_random),
 	};
