@@ -177,7 +177,7 @@ static const struct finding_kind kinds[FINDING_CODES] = {
 		{
 			.code = "last-ack-missing",
 			.severity = SEVERITY_INFO,
-			.title = "both ends sent FIN, but the last was not acknowledged",
+			.title = "both ends sent FIN, but one of them was never acknowledged",
 			.advice = "Check whether the capture stopped early or dropped packets; "
 				  "if not, a firewall may forget the connection at the second "
 				  "FIN.",
@@ -187,7 +187,7 @@ static const struct finding_kind kinds[FINDING_CODES] = {
 		{
 			.code = "fin-unanswered",
 			.severity = SEVERITY_WARNING,
-			.title = "a FIN was never acknowledged",
+			.title = "a FIN was sent again and never acknowledged",
 			.advice = "Check whether the peer is gone or a firewall on the path has "
 				  "forgotten the connection and drops it silently.",
 			.basis = "RFC 9293, 3.8.3",

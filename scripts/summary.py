@@ -14,7 +14,8 @@ import re
 import sys
 
 TAP = re.compile(r"^(not )?ok\b(?:.*# *(SKIP))?", re.M | re.I)
-CLOSING = re.compile(r"^(\d+) passed, (\d+) failed", re.M)
+CLOSING = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?", re.M)
+SKIPPED = re.compile(r"^.*# *SKIP.*$", re.M | re.I)
 
 
 def cases(test):
@@ -25,7 +26,7 @@ def cases(test):
         return 0, 0, 1
     closing = CLOSING.findall(out)
     if closing:
-        passed, failed = map(int, closing[-1])
+        passed, failed, skipped = (int(n or 0) for n in closing[-1])
     else:
         found = TAP.findall(out)
         skipped = sum(1 for bad, skip in found if skip)
@@ -34,9 +35,10 @@ def cases(test):
         if found:
             return passed, failed + (0 if good or failed else 1), skipped
         passed, failed = 1, 0
+        skipped = 0
     if good:
-        return passed, failed, 0
-    return (passed if closing else 0), max(failed, 1), 0
+        return passed, failed, skipped
+    return (passed if closing else 0), max(failed, 1), skipped
 
 
 def main():
@@ -45,7 +47,10 @@ def main():
     for name in sorted(glob.glob(os.path.join(folder, "*.json"))):
         with open(name, encoding="utf-8") as log:
             for line in log:
-                p, f, s = cases(json.loads(line))
+                test = json.loads(line)
+                for skip in SKIPPED.findall(test.get("stdout") or ""):
+                    print("%s: %s" % (test["name"], skip))
+                p, f, s = cases(test)
                 passed, failed, skipped = passed + p, failed + f, skipped + s
     with open(os.path.join(folder, "extra.tsv"), encoding="utf-8") as extra:
         for line in extra:
