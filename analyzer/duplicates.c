@@ -2,8 +2,7 @@
 
 #include <stdlib.h>
 
-#define WITHIN_NS INT64_C(1000000)
-#define CLOSE_NS  INT64_C(20000)
+#define CLOSE_NS INT64_C(20000)
 
 /* Equal segments with other identifications make one chain; only the last eight are promised. */
 enum { WINDOW = 8192, CHAINS = 16384, STEPS_MAX = 32 };
@@ -81,7 +80,7 @@ bool duplicates_find(const struct duplicates *d, uint64_t direction, const struc
 			break;
 		if (apart < 0)
 			apart = -apart;
-		if (apart <= WITHIN_NS && same_content(e, direction, s) &&
+		if (apart <= DUPLICATE_WITHIN_NS && same_content(e, direction, s) &&
 		    same_packet(e, s, apart)) {
 			*of = e->flow;
 			*serial = e->serial;

@@ -11,6 +11,9 @@
 
 #include "parsers/segment.h"
 
+/* Copies come within this. */
+#define DUPLICATE_WITHIN_NS INT64_C(1000000)
+
 struct flow;
 struct duplicates;
 

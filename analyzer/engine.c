@@ -151,9 +151,7 @@ static bool forget(struct engine *e, struct flow *f, enum end_reason reason, int
 		.until_ns = until_ns,
 		.two_msl_ns = e->two_msl_ns,
 		.stuck_ns = e->config.stuck_ns,
-		.ladder = e->config.ladders == LADDERS_ALL    ? JUDGE_LADDER_ALWAYS
-			  : e->config.ladders == LADDERS_NONE ? JUDGE_LADDER_NEVER
-							      : JUDGE_LADDER_UNCLEAN,
+		.ladders = e->config.ladders,
 	};
 	struct verdict verdict;
 	bool ok;

@@ -178,7 +178,7 @@ bool fin_acknowledged(struct connection *c, enum side from, const struct segment
 
 /* The last two FINs outside the window are kept, with the copies of each. */
 static bool note_fin(struct connection *c, enum side from, const struct segment *s,
-		     const struct moment *at, const struct direction *before)
+		     const struct moment *at, struct data_mark before)
 {
 	struct notes *n = connection_notes(c);
 	uint32_t number = s->seq + s->payload_len + ((s->flags & TCP_SYN) ? 1 : 0);
@@ -198,10 +198,10 @@ static bool note_fin(struct connection *c, enum side from, const struct segment 
 				       .seq = number,
 				       .payload = s->payload_len,
 				       .ack = s->ack,
-				       .data_before = before->data_end,
+				       .data_before = before.end,
 				       .from = (uint8_t)from,
 				       .has_ack = s->flags & TCP_ACK,
-				       .had_data = before->data,
+				       .had_data = before.known,
 				       .used = true};
 	return true;
 }
@@ -225,7 +225,7 @@ static bool fin_again(struct connection *c, enum side from, uint32_t number,
 }
 
 bool fin_captured(struct connection *c, enum side from, const struct segment *s,
-		  const struct moment *at, enum fin_verdict verdict, const struct direction *before)
+		  const struct moment *at, enum fin_verdict verdict, struct data_mark before)
 {
 	uint32_t number = s->seq + s->payload_len + ((s->flags & TCP_SYN) ? 1 : 0);
 	struct teardown_part *t = connection_teardown(c);
@@ -245,8 +245,8 @@ bool fin_captured(struct connection *c, enum side from, const struct segment *s,
 				.payload = s->payload_len,
 				.ack = s->ack,
 				.has_ack = s->flags & TCP_ACK,
-				.had_data = before->data,
-				.data_before = before->data_end};
+				.had_data = before.known,
+				.data_before = before.end};
 	return fin_register(c, from, &captured);
 }
 

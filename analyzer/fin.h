@@ -8,6 +8,12 @@
 /* Why a FIN does not count; FIN_COUNTS: it does. */
 enum fin_verdict { FIN_COUNTS, FIN_NOT_ABOVE_ISN, FIN_OUTSIDE_WINDOW, FIN_FACING_SYN };
 
+/* Where the payload of a direction had ended before a segment. */
+struct data_mark {
+	uint32_t end; /* valid where known */
+	bool known;
+};
+
 /* Before the segment is taken in. */
 enum fin_verdict fin_acceptable(const struct connection *c, enum side from,
 				const struct segment *s);
@@ -17,11 +23,10 @@ enum fin_verdict fin_acceptable(const struct connection *c, enum side from,
  * without memory. */
 bool fin_acknowledged(struct connection *c, enum side from, const struct segment *s,
 		      const struct moment *at, bool fin_counts);
-/* A FIN of from that was captured; verdict as fin_acceptable gave it, before as from was before the
+/* A FIN of from that was captured; verdict as fin_acceptable gave it, before where from's data had ended before the
  * segment. Call after the payload of the segment is accounted. False without memory. */
 bool fin_captured(struct connection *c, enum side from, const struct segment *s,
-		  const struct moment *at, enum fin_verdict verdict,
-		  const struct direction *before);
+		  const struct moment *at, enum fin_verdict verdict, struct data_mark before);
 /* Payload or a bare ACK of from after its FIN: violations of section 4. False without memory. */
 bool fin_followed(struct connection *c, enum side from, const struct segment *s,
 		  const struct moment *at);

@@ -9,8 +9,6 @@
 
 enum { OLDER_STEPS = 8 };
 
-#define DUPLICATE_NS INT64_C(1000000) /* as in duplicates.c */
-
 static struct connection *connection_new(const struct segment *s)
 {
 	struct connection *c = calloc(1, sizeof(*c));
@@ -119,7 +117,7 @@ void incarnation_note_duplicate(struct flow *flow, const struct segment *s)
 		struct noted_syn *n = &flow->live->notes->syn[i];
 
 		if (n->used && n->segment.seq == s->seq && n->segment.ip_id == s->ip_id &&
-		    n->segment.sport == s->sport && s->ts_ns - n->at.ts_ns <= DUPLICATE_NS) {
+		    n->segment.sport == s->sport && s->ts_ns - n->at.ts_ns <= DUPLICATE_WITHIN_NS) {
 			n->duplicates++;
 			return;
 		}

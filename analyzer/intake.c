@@ -426,7 +426,7 @@ static bool take_segment(struct connection *c, enum side from, const struct segm
 			 const struct moment *at)
 {
 	struct direction *d = &c->dir[from];
-	const struct direction before = *d;
+	const struct data_mark before = {.end = d->data_end, .known = d->data};
 	bool is_fin = s->flags & TCP_FIN, ok = true;
 	enum fin_verdict fin = is_fin ? fin_acceptable(c, from, s) : FIN_COUNTS;
 	/* a FIN that does not count changes nothing: its number is not in use */
@@ -448,7 +448,7 @@ static bool take_segment(struct connection *c, enum side from, const struct segm
 		end = d->snd_nxt;
 	}
 	if (is_fin)
-		ok &= fin_captured(c, from, s, at, fin, &before);
+		ok &= fin_captured(c, from, s, at, fin, before);
 	d->plain |= !(s->flags & (TCP_SYN | TCP_FIN));
 	resolve_doubts(c, from);
 	follow_simultaneous_open(c, s);

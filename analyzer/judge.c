@@ -333,7 +333,6 @@ void judge(const struct flow *flow, const struct connection *c, const struct jud
 	v->history = room->history;
 	v->finding_count = judge_findings(c, reset, end, v, room);
 	v->clean = is_clean(v);
-	if (end->ladder == JUDGE_LADDER_ALWAYS ||
-	    (end->ladder == JUDGE_LADDER_UNCLEAN && !v->clean))
+	if (end->ladders == LADDERS_ALL || (end->ladders == LADDERS_UNCLEAN && !v->clean))
 		v->ladder_count = ladder_copy(&c->ladder, room->ladder);
 }

@@ -1,8 +1,10 @@
-/* From the facts of a connection to its verdict: the tables of the semantics page, sections 3 to 7. */
+/* From the facts of a connection to its verdict: the tables of docs/teardowns.md,
+ * sections 3 to 7. */
 #ifndef LASTACK_ANALYZER_JUDGE_H
 #define LASTACK_ANALYZER_JUDGE_H
 
 #include "analyzer/connection.h"
+#include "analyzer/engine.h"
 #include "analyzer/flow_table.h"
 #include "analyzer/verdict.h"
 
@@ -14,7 +16,7 @@ struct judge_end {
 	enum end_reason reason; /* of a connection without an end of its own */
 	int64_t until_ns; /* end of observation; the next incarnation is looked at by itself */
 	int64_t two_msl_ns, stuck_ns;
-	enum { JUDGE_LADDER_NEVER, JUDGE_LADDER_UNCLEAN, JUDGE_LADDER_ALWAYS } ladder;
+	enum ladder_policy ladders;
 };
 
 /* Room the verdict points into; reused from verdict to verdict. */
