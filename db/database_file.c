@@ -249,8 +249,13 @@ static bool open_to_write(struct database_file *file, struct error *err)
 	if (!file->memory) {
 		if (!file_inspect(file->path, &kind, err))
 			return false;
-		if (kind == FILE_ABSENT && !create(file, err))
+		/* another run may create it between the look and the attempt; a link that leads
+		 * nowhere stays absent and stays an error */
+		if (kind == FILE_ABSENT && !create(file, err) &&
+		    (!file_inspect(file->path, &kind, NULL) || kind == FILE_ABSENT))
 			return false;
+		if (err)
+			err->text[0] = '\0';
 	}
 	return connect_with(file, STORE_WRITE, SQLITE_OPEN_READWRITE, err) &&
 	       content_check(file, err);

@@ -51,7 +51,7 @@ static void keep(struct scene *scene, const struct verdict *v)
 	t->ladder = copy_of(v->ladder, v->ladder_count, sizeof(*v->ladder));
 	assert_true(strlen(v->history) < sizeof(t->history));
 	memset(t->history, 0, sizeof(t->history));
-	strcpy(t->history, v->history);
+	memcpy(t->history, v->history, strlen(v->history));
 	t->verdict.findings = t->findings;
 	t->verdict.timeline = t->timeline;
 	t->verdict.ladder = t->ladder;
