@@ -28,15 +28,6 @@ enum limit {
 	LIMIT_LANES = 0x40,
 };
 
-/* Where and when something was captured. ordinal counts the engine's segments: capture order. */
-struct moment {
-	int64_t ts_ns;
-	uint64_t packet;
-	uint64_t ordinal; /* 0: never */
-	uint32_t file;
-	uint32_t reserved; /* zero: no byte of a connection is left unset (packed.h) */
-};
-
 /* What one end (the sender) sent. Names are RFC 9293's, as far as the capture knows them. */
 struct direction {
 	uint64_t vlan_tags;

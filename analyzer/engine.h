@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "analyzer/consumer.h"
 #include "analyzer/verdict.h"
 #include "base/error.h"
 #include "parsers/segment.h"
@@ -49,6 +50,8 @@ struct engine_counts {
 
 struct engine *engine_new(const struct engine_config *config, struct engine_sink sink,
 			  struct error *err);
+/* Lets a consumer read along; before the first segment, at most CONSUMERS_MAX. *consumer is copied. */
+void engine_consume(struct engine *engine, const struct consumer *consumer);
 /* Tells the time of a packet, decoded or not; before its segment. ts_confirmed as in struct packet. */
 bool engine_time(struct engine *engine, int64_t ts_ns, bool ts_confirmed, struct error *err);
 bool engine_segment(struct engine *engine, const struct segment *segment, struct error *err);

@@ -148,6 +148,15 @@ struct state_entry {
 /* FIN_WAIT_1, FIN_WAIT_2 or CLOSING, TIME_WAIT, CLOSED at both ends at the most. */
 enum { TIMELINE_MAX = 2 * 5 };
 
+/* Where and when something was captured. ordinal counts the engine's segments: capture order. */
+struct moment {
+	int64_t ts_ns;
+	uint64_t packet;
+	uint64_t ordinal; /* 0: never */
+	uint32_t file;
+	uint32_t reserved; /* zero: no byte of a connection is left unset (packed.h) */
+};
+
 /* A segment kept for the ladder. */
 struct ladder_segment {
 	int64_t ts_ns;
@@ -176,6 +185,25 @@ struct verdict_direction {
 	uint32_t fin_seq, fin_payload, fin_retransmissions;
 	int64_t fin_ns;
 	int64_t fin_acked_after_ns; /* NONE_NS where not covered */
+};
+
+/* What nDPI makes of a connection. */
+struct application {
+	const char *name;         /* "TLS.Google" */
+	const char *category;     /* "Web" */
+	bool guessed;             /* by port or address: the bytes did not decide it */
+	const char *server_name;  /* TLS SNI or HTTP host; NULL: none was seen */
+	const char *const *risks; /* nDPI's names of them */
+	size_t risk_count;
+};
+
+/* Where a wanted string was found. */
+struct mark_hit {
+	uint32_t mark;    /* which of the strings looked for, from 0 */
+	uint8_t side;     /* who sent it */
+	uint64_t offset;  /* of its first byte in the stream */
+	struct moment at; /* the segment that completed it */
+	uint64_t count;   /* occurrences this one stands for */
 };
 
 /* One connection, judged. Borrowed by the sink for the length of its call. */
@@ -218,6 +246,10 @@ struct verdict {
 	const char *history; /* at most 64 letters, NUL-terminated */
 
 	int64_t handshake_rtt_ns, rst_ns, end_ns; /* NONE_NS where unknown */
+
+	const struct application *application; /* NULL: not identified */
+	const struct mark_hit *marks;
+	size_t mark_count;
 
 	bool clean; /* no ladder needed: complete FIN close, both FINs ok, nothing above info */
 
