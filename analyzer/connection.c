@@ -62,6 +62,19 @@ bool connection_event(struct connection *c, enum finding_code code, enum side si
 					    .side = (uint8_t)side});
 }
 
+bool connection_overlap(struct connection *c, enum side side, const struct moment *at,
+			const struct overlap *overlap)
+{
+	return add_event(c, &(struct event){.at = *at,
+					    .count = 1,
+					    .x = overlap->seq,
+					    .y = overlap->differ,
+					    .z = overlap->earlier_length,
+					    .w = overlap->later_length,
+					    .code = FINDING_OVERLAP_CONFLICT,
+					    .side = (uint8_t)side});
+}
+
 bool connection_icmp(struct connection *c, enum finding_code code, enum side side,
 		     const struct moment *at, const struct icmp_error *icmp)
 {

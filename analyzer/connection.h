@@ -173,7 +173,7 @@ struct noted_fin {
 struct event {
 	struct moment at;
 	uint64_t count;
-	uint32_t x, y;          /* numbers for the sentence */
+	uint32_t x, y, z, w;    /* numbers for the sentence */
 	struct ip_address from; /* who sent an ICMP error */
 	uint8_t code, side, ip_version;
 };
@@ -241,6 +241,16 @@ struct notes *connection_notes(struct connection *c);
 /* Adds an event; past four of a code and side the last one counts them. False without memory. */
 bool connection_event(struct connection *c, enum finding_code code, enum side side,
 		      const struct moment *at, uint32_t x, uint32_t y);
+
+/* The same numbers with different bytes. */
+struct overlap {
+	uint32_t seq;                          /* the first that differs */
+	uint32_t differ;                       /* bytes */
+	uint32_t earlier_length, later_length; /* payload of the two segments */
+};
+
+bool connection_overlap(struct connection *c, enum side side, const struct moment *at,
+			const struct overlap *overlap);
 
 /* The same for an ICMP error about a segment of side. */
 bool connection_icmp(struct connection *c, enum finding_code code, enum side side,

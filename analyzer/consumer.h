@@ -6,7 +6,7 @@
  * nothing; a consumer that has seen enough clears its wishes and is called no more but at the end.
  *
  * Everything passed is borrowed for the length of the call. Callbacks return false with err to stop
- * the run; all of them but open may be NULL. */
+ * the run; all but open may be NULL. */
 #ifndef LASTACK_ANALYZER_CONSUMER_H
 #define LASTACK_ANALYZER_CONSUMER_H
 
@@ -77,6 +77,9 @@ struct consumer {
 			const struct segment *segment, enum segment_kind kind, struct error *err);
 	bool (*data)(void *context, struct reading *reading, const struct stream_data *data,
 		     struct error *err);
+	/* Both FINs are delivered, or a reset ended the connection: as a rule nothing more comes (a reset
+	 * may be taken back). Once; the verdict may be minutes of capture time away. */
+	bool (*ended)(void *context, struct reading *reading, struct error *err);
 	/* No more bytes will come; the verdict is about to be given. */
 	bool (*finish)(void *context, struct reading *reading, struct epilogue *epilogue,
 		       struct error *err);

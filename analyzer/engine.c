@@ -9,11 +9,14 @@
 #include "analyzer/packed.h"
 #include "analyzer/time_wait.h"
 
-#define SECOND_NS INT64_C(1000000000)
+#define SECOND_NS     INT64_C(1000000000)
+#define STREAM_MEMORY ((size_t)64 << 20)
 
 struct engine_config engine_defaults(void)
 {
-	return (struct engine_config){.msl_ns = 120 * SECOND_NS, .stuck_ns = 60 * SECOND_NS};
+	return (struct engine_config){.msl_ns = 120 * SECOND_NS,
+				      .stuck_ns = 60 * SECOND_NS,
+				      .stream_memory = STREAM_MEMORY};
 }
 
 size_t engine_connection_size(void)
@@ -36,6 +39,8 @@ struct engine *engine_new(const struct engine_config *config, struct engine_sink
 		e->sink = sink;
 		e->two_msl_ns = 2 * config->msl_ns;
 		e->now_ns = e->latest_ns = INT64_MIN;
+		e->streams.overlap = config->overlap;
+		pool_init(&e->streams.pool, config->stream_memory);
 		e->table = flow_table_new(config->hash_key);
 		e->duplicates = config->keep_duplicates ? NULL : duplicates_new();
 	}
@@ -47,17 +52,32 @@ struct engine *engine_new(const struct engine_config *config, struct engine_sink
 	return e;
 }
 
+void engine_consume(struct engine *e, const struct consumer *consumer)
+{
+	e->streams.consumer[e->streams.consumers++] = *consumer;
+}
+
+/* The run failed: what consumers keep of a connection goes. */
+static void abandon(struct flow *f)
+{
+	streams_close(f, NULL, NULL);
+}
+
 void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
+	if (e->table)
+		flow_each(e->table, abandon);
 	flow_table_free(e->table);
 	duplicates_free(e->duplicates);
 	free(e);
 }
 
-const struct engine_counts *engine_counts(const struct engine *e)
+const struct engine_counts *engine_counts(struct engine *e)
 {
+	e->counts.stream_holes_given_up = e->streams.holes_given_up;
+	e->counts.peak_stream_memory = e->streams.pool.peak;
 	return &e->counts;
 }
 
@@ -72,6 +92,7 @@ static void account(struct engine *e, struct flow *f)
 		     : f->packed ? packed_memory(f->packed)
 				 : 0;
 
+	now += streams_memory(f->streams);
 	e->memory += now - f->memory;
 	f->memory = now;
 }
@@ -153,17 +174,22 @@ static bool forget(struct engine *e, struct flow *f, enum end_reason reason, int
 		.stuck_ns = e->config.stuck_ns,
 		.ladders = e->config.ladders,
 	};
+	struct epilogue epilogue;
 	struct verdict verdict;
 	bool ok;
 
 	if (!engine_connection(e, f))
 		return no_memory(err);
+	if (!streams_finish(f, f->live, &epilogue, err))
+		return false;
+	end.epilogue = &epilogue;
 	judge(f, f->live, &end, &e->room, &verdict);
 	for (uint32_t i = 0; f->recently_ended && i < ENDED_RING; i++)
 		if (e->ended[i] == f)
 			e->ended[i] = NULL;
 	e->memory -= f->memory;
 	ok = e->sink.verdict(e->sink.context, &verdict, err);
+	ok = streams_close(f, &verdict, ok ? err : NULL) && ok;
 	flow_remove(e->table, f);
 	e->counts.connections++;
 	return ok;
@@ -247,18 +273,20 @@ static bool keep_bounds(struct engine *e, const struct flow *but, struct error *
 	return true;
 }
 
-/* A capture duplicate belongs to the connection that has the first copy. */
-static bool is_duplicate(struct engine *e, const struct arrival *a)
+/* A capture duplicate belongs to the connection that has the first copy; *of is NULL where that one is
+ * forgotten. */
+static bool is_duplicate(struct engine *e, const struct arrival *a, struct flow **of)
 {
-	struct flow *of;
 	uint64_t serial;
 
 	if (!e->duplicates ||
-	    !duplicates_find(e->duplicates, a->hash ^ a->way, a->segment, &of, &serial))
+	    !duplicates_find(e->duplicates, a->hash ^ a->way, a->segment, of, &serial))
 		return false;
-	if (of->serial == serial) {
-		of->duplicates++;
-		incarnation_note_duplicate(of, a->segment);
+	if ((*of)->serial == serial) {
+		(*of)->duplicates++;
+		incarnation_note_duplicate(*of, a->segment);
+	} else {
+		*of = NULL;
 	}
 	e->counts.duplicates++;
 	return true;
@@ -280,7 +308,30 @@ static void answer_reuse(struct engine *e, struct flow *placed, const struct arr
 	engine_settle(e, older);
 }
 
-static bool deliver(struct engine *e, const struct arrival *a, struct place place)
+/* Tells the readers of its streams: of SYNs that turned out to be this connection's, and of this
+ * segment. */
+static bool read_along(struct engine *e, struct flow *f, struct connection *c,
+		       const struct arrival *a, bool taken, struct error *err)
+{
+	enum side from = flow_side(f, a->way);
+
+	if (e->streams.consumers == 0)
+		return true;
+	for (uint32_t i = 0; i < e->moved_count; i++) {
+		const struct noted_syn *n = &e->moved[i];
+
+		if (!streams_aside(e->moved_from, (enum side)n->from, &n->segment,
+				   SEGMENT_MOVED_AWAY, err) ||
+		    !streams_segment(&e->streams, f, c, SIDE_INITIATOR, &n->segment, &n->at, err))
+			return false;
+	}
+	if (!taken)
+		return streams_aside(f, from, a->segment, SEGMENT_TAKEN, err);
+	return streams_segment(&e->streams, f, c, from, a->segment, &a->at, err);
+}
+
+static bool deliver(struct engine *e, const struct arrival *a, struct place place,
+		    struct error *err)
 {
 	struct flow *f = place.flow;
 	struct connection *c = engine_connection(e, f);
@@ -288,7 +339,7 @@ static bool deliver(struct engine *e, const struct arrival *a, struct place plac
 	bool keep_ladder = e->config.ladders != LADDERS_NONE, ok = true;
 
 	if (!c)
-		return false;
+		return no_memory(err);
 	if (!f->seen[a->way]) {
 		f->seen[a->way] = f->lane_known[a->way] = true;
 		f->vlan_tags[a->way] = a->segment->vlan_tags;
@@ -304,6 +355,9 @@ static bool deliver(struct engine *e, const struct arrival *a, struct place plac
 		ok = incarnation_note_syn(e, f, a);
 		break;
 	}
+	if (!ok)
+		return no_memory(err);
+	ok = read_along(e, f, c, a, place.how == PLACE_TAKE, err);
 	flow_touch(e->table, f, queue_of(f, c), e->now_ns);
 	engine_settle(e, f);
 	/* from here on settling another flow may pack this one */
@@ -322,20 +376,24 @@ bool engine_segment(struct engine *e, const struct segment *s, struct error *err
 				   .ordinal = e->ordinal + 1}};
 	struct flow *running;
 	struct place place;
+	struct flow *of;
 	bool bound;
 
 	a.key = flow_key_of(&s->src, s->sport, &s->dst, s->dport, s->ip_version, &a.way);
 	a.hash = flow_hash(e->table, &a.key, &s->tunnel);
-	if (is_duplicate(e, &a))
-		return true;
+	if (is_duplicate(e, &a, &of))
+		return !of || streams_aside(of, flow_side(of, a.way), s, SEGMENT_DUPLICATE, err);
 	e->ordinal++;
 	e->counts.segments++;
+	e->moved_count = 0;
 	running = flow_find(e->table, a.hash, &a.key, &s->tunnel, a.way, s->vlan_tags, &bound);
 	place = incarnation_place(e, &a, running);
 	if (place.flow && !running && bound)
 		place.flow->live->limits |= LIMIT_LANES;
-	if (!place.flow || !deliver(e, &a, place))
+	if (!place.flow)
 		return no_memory(err);
+	if (!deliver(e, &a, place, err))
+		return false;
 	if (e->duplicates)
 		duplicates_add(e->duplicates, a.hash ^ a.way, s, place.flow, place.flow->serial);
 	return keep_bounds(e, place.flow, err);

@@ -18,6 +18,9 @@ struct engine;
 
 enum ladder_policy { LADDERS_UNCLEAN, LADDERS_ALL, LADDERS_NONE };
 
+/* Which copy of the same sequence numbers a stream carries, where the earlier one still waits. */
+enum overlap_policy { OVERLAP_FIRST, OVERLAP_LAST };
+
 struct engine_config {
 	int64_t msl_ns;          /* 2MSL is twice this */
 	int64_t idle_timeout_ns; /* silence that ends a connection without an end; 0: never */
@@ -26,10 +29,13 @@ struct engine_config {
 	size_t max_memory;       /* bytes for connections and their parts; 0: no bound */
 	bool keep_duplicates;    /* do not look for capture duplicates */
 	enum ladder_policy ladders;
+	size_t stream_memory; /* bytes for what streams hold back, all connections together */
+	enum overlap_policy overlap;
 	uint8_t hash_key[16];
 };
 
-/* The defaults of the contract: MSL 120 s, no idle timeout, 60 s stuck; the hash key is all zero. */
+/* The defaults of the contract: MSL 120 s, no idle timeout, 60 s stuck; 64 MiB for streams, the first
+ * copy counts; the hash key is all zero. */
 struct engine_config engine_defaults(void);
 
 /* Takes a verdict; false with err stops the run. */
@@ -44,8 +50,10 @@ struct engine_counts {
 	uint64_t connections; /* told to the sink so far */
 	uint64_t evicted;     /* forgotten early at a bound, by what they were: */
 	uint64_t evicted_unanswered, evicted_ended, evicted_alive;
-	uint64_t peak_connections; /* remembered at once */
-	uint64_t peak_memory;      /* bytes, by our own account */
+	uint64_t peak_connections;      /* remembered at once */
+	uint64_t peak_memory;           /* bytes, by our own account */
+	uint64_t stream_holes_given_up; /* holes that became gaps at the bound of stream_memory */
+	uint64_t peak_stream_memory;    /* bytes */
 };
 
 struct engine *engine_new(const struct engine_config *config, struct engine_sink sink,
@@ -58,7 +66,7 @@ bool engine_segment(struct engine *engine, const struct segment *segment, struct
 bool engine_icmp(struct engine *engine, const struct icmp_error *icmp, struct error *err);
 /* The capture is over: judges all that is left, oldest first. */
 bool engine_finish(struct engine *engine, struct error *err);
-const struct engine_counts *engine_counts(const struct engine *engine);
+const struct engine_counts *engine_counts(struct engine *engine);
 void engine_free(struct engine *engine); /* NULL is fine */
 
 /* Bytes of one remembered connection without its buffers, for the documentation and the tests. */

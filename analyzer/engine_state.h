@@ -6,6 +6,7 @@
 #include "analyzer/engine.h"
 #include "analyzer/flow_table.h"
 #include "analyzer/judge.h"
+#include "analyzer/streams.h"
 
 /* Connections that have ended are packed when this many others have ended after them: their last
  * retransmissions and resets have mostly come by then. */
@@ -26,6 +27,11 @@ struct engine {
 	struct flow *ended[ENDED_RING];
 	uint32_t ended_next;
 	struct judge_room room;
+	struct stream_desk streams;
+	/* SYNs noted on one flow that start another, on their way with the segment that showed it */
+	struct noted_syn moved[NOTED_SYNS];
+	uint32_t moved_count;
+	struct flow *moved_from;
 };
 
 /* One segment on its way through the engine. */

@@ -247,6 +247,45 @@ static const struct finding_kind kinds[FINDING_CODES] = {
 				  "that depend on it as lower bounds.",
 			.basis = "lastack's bounds",
 		},
+	[FINDING_OVERLAP_CONFLICT] =
+		{
+			.code = "overlap-conflict",
+			.severity = SEVERITY_WARNING,
+			.title = "the same sequence numbers were sent with different bytes",
+			.advice = "Suspect injected data or an evasion: compare TTL and IP "
+				  "identification of the two segments. Where both are genuine, "
+				  "a proxy or a stack that retransmits other data is at fault.",
+			.basis = "RFC 9293, 3.4",
+		},
+	[FINDING_DATA_BEYOND_WINDOW] =
+		{
+			.code = "data-beyond-window",
+			.severity = SEVERITY_INFO,
+			.title = "data beyond the receiver's window, never acknowledged",
+			.advice = "Suspect a forged segment or a sender that ignores the window, "
+				  "unless the capture misses window updates; the receiver drops "
+				  "these bytes.",
+			.basis = "RFC 9293, 3.10.7.4",
+		},
+	[FINDING_DATA_AFTER_RST] =
+		{
+			.code = "data-after-rst",
+			.severity = SEVERITY_INFO,
+			.title = "data came after the reset that ended the connection",
+			.advice = "As a rule these bytes were on their way when the reset was "
+				  "sent: the receiver never had them, so treat the transfer as "
+				  "incomplete.",
+			.basis = "RFC 9293, 3.5.2",
+		},
+	[FINDING_URGENT_DATA] =
+		{
+			.code = "urgent-data",
+			.severity = SEVERITY_INFO,
+			.title = "segments with urgent data",
+			.advice = "New applications should not use it, and middleboxes clear it: "
+				  "the bytes stand in line in the stream.",
+			.basis = "RFC 6093, 5",
+		},
 };
 
 const struct finding_kind *finding_kind(enum finding_code code)

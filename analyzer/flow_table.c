@@ -72,6 +72,14 @@ void flow_table_free(struct flow_table *t)
 	free(t);
 }
 
+void flow_each(struct flow_table *t, void (*visit)(struct flow *flow))
+{
+	for (struct slab *slab = t->slabs; slab; slab = slab->next)
+		for (int i = 0; i < SLAB_FLOWS; i++)
+			if (slab->flow[i].serial != 0)
+				visit(&slab->flow[i]);
+}
+
 struct flow_key flow_key_of(const struct ip_address *src, uint16_t sport,
 			    const struct ip_address *dst, uint16_t dport, uint8_t ip_version,
 			    enum way *way)

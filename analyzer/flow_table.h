@@ -42,6 +42,7 @@ struct flow {
 	struct flow *older, *newer;  /* incarnations of the same lane */
 	struct connection *live;     /* owned; NULL while packed */
 	struct packed *packed;       /* owned; NULL while live */
+	struct streams *streams;     /* owned; NULL where nobody reads along (streams.h) */
 	uint64_t serial;             /* in order of creation; 0: a free slot */
 	uint64_t hash;
 	uint64_t vlan_tags[WAYS]; /* its own, or those of its lane before */
@@ -91,6 +92,8 @@ void flow_remove(struct flow_table *table, struct flow *flow);
 /* To the end of a queue: it was active now. */
 void flow_touch(struct flow_table *table, struct flow *flow, enum flow_queue queue, int64_t now_ns);
 struct flow *flow_queue_head(const struct flow_table *table, enum flow_queue queue);
+/* Every flow once, in no order. The visitor must not add or remove any. */
+void flow_each(struct flow_table *table, void (*visit)(struct flow *flow));
 size_t flow_count(const struct flow_table *table);
 /* Bytes of flows and buckets; connections are accounted by the engine. */
 size_t flow_table_memory(const struct flow_table *table);

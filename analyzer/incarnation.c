@@ -165,7 +165,9 @@ static struct place start_from_noted(struct engine *e, const struct arrival *a,
 		return take(NULL);
 	f->seen[first.way] = f->lane_known[first.way] = true;
 	f->vlan_tags[first.way] = own[0].segment.vlan_tags;
+	e->moved_from = running;
 	for (int i = 0; i < count; i++) {
+		e->moved[e->moved_count++] = own[i];
 		f->duplicates += own[i].duplicates;
 		if (e->duplicates) /* its copies that are still to come belong here, too */
 			duplicates_add(e->duplicates, a->hash ^ first.way, &own[i].segment, f,

@@ -313,6 +313,9 @@ void judge(const struct flow *flow, const struct connection *c, const struct jud
 		.end_reason = end_reason_of(flow, c, reset, end->reason),
 		.handshake_rtt_ns = c->handshake_rtt_ns,
 		.conn_state = zeek_conn_state(&c->zeek),
+		.application = end->epilogue->application,
+		.marks = end->epilogue->marks,
+		.mark_count = end->epilogue->mark_count,
 		.findings = room->finding,
 		.ladder = room->ladder,
 	};

@@ -17,6 +17,7 @@ struct judge_end {
 	int64_t until_ns; /* end of observation; the next incarnation is looked at by itself */
 	int64_t two_msl_ns, stuck_ns;
 	enum ladder_policy ladders;
+	const struct epilogue *epilogue; /* what the readers of its streams found */
 };
 
 /* Room the verdict points into; reused from verdict to verdict. */

@@ -137,6 +137,43 @@ static void tell_icmp(struct list *l, const struct event *e)
 	    icmp_says((enum finding_code)e->code), mtu, e->ip_version == 6 ? "v6" : "", type, code);
 }
 
+static void tell_stream_event(struct list *l, const struct event *e)
+{
+	enum side side = (enum side)e->side;
+	enum finding_code code = (enum finding_code)e->code;
+
+	switch (code) {
+	case FINDING_OVERLAP_CONFLICT:
+		add(l, code, side, &e->at, e->count,
+		    "The %s sends %" PRIu32 " byte%s differently that it had sent before, from "
+		    "SEQ %" PRIu32 " on: %" PRIu32 " byte%s of payload then, %" PRIu32 " now.",
+		    who(side), e->y, plural(e->y), e->x, e->z, plural(e->z), e->w);
+		break;
+	case FINDING_DATA_BEYOND_WINDOW:
+		add(l, code, side, &e->at, e->count,
+		    "The %s sends %" PRIu32 " byte%s beyond the window of the %s, which never "
+		    "acknowledges them.",
+		    who(side), e->x, plural(e->x), who(peer_of(side)));
+		break;
+	case FINDING_DATA_AFTER_RST:
+		add(l, code, side, &e->at, e->count,
+		    "%" PRIu32 " byte%s of the %s came after the reset that ended the connection.",
+		    e->x, plural(e->x), who(side));
+		break;
+	case FINDING_URGENT_DATA:
+		add(l, code, side, &e->at, e->count,
+		    "The %s sends a segment with urgent data (SEQ %" PRIu32 ", pointer %" PRIu32
+		    ").",
+		    who(side), e->x, e->y);
+		break;
+	default:
+		add(l, code, side, &e->at, e->count,
+		    "The memory for streams ran out: %" PRIu32 " hole%s became %s before the "
+		    "missing bytes could come.",
+		    e->x, plural(e->x), e->x == 1 ? "a gap" : "gaps");
+	}
+}
+
 static void tell_event(struct list *l, const struct event *e)
 {
 	enum side side = (enum side)e->side;
@@ -201,6 +238,13 @@ static void tell_event(struct list *l, const struct event *e)
 		    "A SYN of the %s with ISN %" PRIu32
 		    " came while the connection was alive; nothing acknowledged it.",
 		    sender, e->x);
+		break;
+	case FINDING_OVERLAP_CONFLICT:
+	case FINDING_DATA_BEYOND_WINDOW:
+	case FINDING_DATA_AFTER_RST:
+	case FINDING_URGENT_DATA:
+	case FINDING_TRACKING_LIMIT:
+		tell_stream_event(l, e);
 		break;
 	default:
 		tell_icmp(l, e);

@@ -127,7 +127,11 @@ static bool keyword_line(struct reader *r, char **words, size_t count, bool *kno
 	if (strcmp(name, "findings") == 0)
 		return reader_findings(r, CASE_FINDING, (unsigned)index, words, count);
 	if (strcmp(name, "states") == 0)
-		return reader_states(r, (unsigned)index, words, count);
+		return reader_of_side(r, CASE_STATES, (unsigned)index, words, count);
+	if (strcmp(name, "stream") == 0) {
+		r->ladder->streams = true;
+		return reader_of_side(r, CASE_STREAM, (unsigned)index, words, count);
+	}
 	if (strcmp(name, "rows") == 0)
 		return reader_count(r, CASE_ROWS, words, count);
 	if (strcmp(name, "skipped") == 0)
@@ -177,6 +181,7 @@ static struct ladder_case *case_new(struct error *err)
 	if (ladder) {
 		ladder->msl_ns = 120 * NS_PER_S;
 		ladder->stuck_ns = 60 * NS_PER_S;
+		ladder->stream_memory = (size_t)64 << 20;
 		ladder->steps = calloc(CASE_STEPS_MAX, sizeof(*ladder->steps));
 		ladder->expectations = calloc(CASE_EXPECTATIONS_MAX, sizeof(*ladder->expectations));
 		connection_first(&ladder->connection[0]);

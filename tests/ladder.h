@@ -61,6 +61,8 @@ struct case_step {
 	uint16_t mss;   /* 0: without */
 	bool has_timestamp, sack_permitted, fast_open;
 	uint32_t ts_val, ts_ecr;
+	uint16_t urgent;
+	bool other; /* the payload is not what its numbers stand for */
 };
 
 enum case_expectation_kind {
@@ -70,6 +72,7 @@ enum case_expectation_kind {
 	CASE_FINDING,    /* name: a code, side and count where the case names them */
 	CASE_NO_FINDING, /* name: a code that must not be there */
 	CASE_NO_OTHER,   /* no finding but those named for this row */
+	CASE_STREAM,     /* side, value: what a reader of the side's stream gets, as written */
 	CASE_STATES,     /* side, value: the side's whole timeline, as written */
 };
 
@@ -86,7 +89,9 @@ struct case_expectation {
 struct ladder_case {
 	char why[256];
 	int64_t msl_ns, idle_timeout_ns, stuck_ns;
-	size_t max_flows;
+	size_t max_flows, stream_memory;
+	bool streams; /* somebody reads them */
+	bool overlap_last;
 	uint32_t snaplen; /* 0: whole packets */
 	bool keep_duplicates, zero_ip_id;
 	struct case_connection connection[CASE_CONNECTIONS_MAX];
@@ -101,6 +106,8 @@ struct ladder_case {
 struct ladder_case *case_read(const char *path, struct error *err);
 void case_free(struct ladder_case *ladder); /* NULL is fine */
 
+/* The byte that stands at a sequence number; other: a different one. */
+uint8_t case_byte(uint32_t seq, bool other);
 /* Writes the step's Ethernet frame; returns its length in bytes. */
 size_t case_frame(const struct ladder_case *ladder, const struct case_step *step,
 		  uint8_t frame[static CASE_FRAME_MAX]);

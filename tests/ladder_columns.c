@@ -157,8 +157,8 @@ static void put_time(char *text, int64_t ns, int64_t zero)
 }
 
 /* The ISN the ladder gave the sender, by the numbering of the connection's first segment. */
-static uint32_t isn_of(const struct ladder_case *ladder, const struct verdict *verdict,
-		       const struct verdict_direction *dir)
+uint32_t case_isn(const struct ladder_case *ladder, const struct verdict *verdict,
+		  const struct verdict_direction *dir)
 {
 	uint64_t index = verdict->first_packet - 1;
 	const struct case_connection *c = &ladder->connection[0];
@@ -204,7 +204,7 @@ static void put_direction(const struct ladder_case *ladder, const struct verdict
 		put_text(text, NULL);
 	else if (column->kind == COLUMN_FIN_SEQ)
 		snprintf(text, CASE_TEXT_MAX, "%" PRId32,
-			 (int32_t)(dir->fin_seq - isn_of(ladder, v, dir)));
+			 (int32_t)(dir->fin_seq - case_isn(ladder, v, dir)));
 	else if (column->kind == COLUMN_FIN_PAYLOAD)
 		put_count(text, dir->fin_payload);
 	else if (column->kind == COLUMN_FIN_TIME)

@@ -22,6 +22,9 @@ void case_column_normalise(const char *name, char text[static CASE_TEXT_MAX]);
  * dwells. */
 void case_states(const struct verdict *verdict, enum side side, bool bare,
 		 char text[static CASE_TEXT_MAX]);
+/* What the numbers of a direction are relative to. */
+uint32_t case_isn(const struct ladder_case *ladder, const struct verdict *verdict,
+		  const struct verdict_direction *dir);
 /* Seconds with as many decimals as needed. */
 void case_seconds_text(int64_t ns, char text[static CASE_TEXT_MAX]);
 

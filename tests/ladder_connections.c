@@ -129,6 +129,12 @@ static bool option_word(struct reader *r, const char *word)
 		ladder->max_flows = (size_t)n;
 	else if (IS("snaplen") && word_number(value, 1, 65535, &n))
 		ladder->snaplen = (uint32_t)n;
+	else if (IS("streams"))
+		ladder->streams = true;
+	else if (IS("stream-memory") && word_number(value, 0, 1 << 30, &n))
+		ladder->stream_memory = (size_t)n;
+	else if (IS("overlap") && (strcmp(value, "last") == 0 || strcmp(value, "first") == 0))
+		ladder->overlap_last = *value == 'l';
 	else if (IS("ipid") && strcmp(value, "0") == 0)
 		ladder->zero_ip_id = true;
 	else

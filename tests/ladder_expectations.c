@@ -80,15 +80,16 @@ bool reader_findings(struct reader *r, enum case_expectation_kind kind, unsigned
 	return true;
 }
 
-/* initiator|responder, then STATE TIME [for SECONDS] ..., or none */
-bool reader_states(struct reader *r, unsigned row, char **words, size_t count)
+/* initiator|responder, then STATE TIME [for SECONDS] ... or [gap|other] FROM:TO ..., or none */
+bool reader_of_side(struct reader *r, enum case_expectation_kind kind, unsigned row, char **words,
+		    size_t count)
 {
 	struct case_expectation *e;
 	size_t used = 0;
 
 	if (count < 2 || (strcmp(words[0], "initiator") != 0 && strcmp(words[0], "responder") != 0))
-		return reader_fail(r, "states: initiator or responder, then STATE TIME ...");
-	e = expectation_add(r, CASE_STATES, row);
+		return reader_fail(r, "expected initiator or responder, and more");
+	e = expectation_add(r, kind, row);
 	if (!e)
 		return false;
 	e->side = words[0][0] == 'i' ? SIDE_INITIATOR : SIDE_RESPONDER;
@@ -97,7 +98,7 @@ bool reader_states(struct reader *r, unsigned row, char **words, size_t count)
 				 used > 0 ? " " : "", words[i]);
 
 		if (n < 0 || (size_t)n >= sizeof(e->value) - used)
-			return reader_fail(r, "too many states");
+			return reader_fail(r, "too many words");
 		used += (size_t)n;
 	}
 	return true;

@@ -85,12 +85,17 @@ static void put_options(struct writer *w, const struct case_step *step)
 }
 
 /* A byte's content follows from its sequence number, so that retransmissions are true copies. */
+uint8_t case_byte(uint32_t seq, bool other)
+{
+	return (uint8_t)((other ? 'A' : 'a') + seq % 26);
+}
+
 static void put_payload(struct writer *w, const struct case_step *step)
 {
 	uint32_t first = step->seq + ((step->flags & TCP_SYN) ? 1 : 0);
 
 	for (uint32_t i = 0; i < step->payload_len; i++)
-		put_u8(w, 'a' + (first + i) % 26);
+		put_u8(w, case_byte(first + i, step->other));
 }
 
 static void put_tcp(struct writer *w, const struct case_connection *c, const struct case_step *step)
@@ -107,7 +112,8 @@ static void put_tcp(struct writer *w, const struct case_connection *c, const str
 	put_u8(w, 0); /* data offset, patched */
 	put_u8(w, step->flags);
 	put_be16(w, step->window);
-	put_be32(w, 0); /* checksum, patched; urgent pointer */
+	put_be16(w, 0); /* checksum, patched */
+	put_be16(w, step->urgent);
 	put_options(w, step);
 	w->at[start + 12] = (uint8_t)((w->used - start) / 4 << 4);
 	put_payload(w, step);

@@ -40,7 +40,8 @@ bool reader_step(struct reader *r, char **words, size_t count);
 bool reader_expect(struct reader *r, unsigned row, char **words, size_t count);
 bool reader_findings(struct reader *r, enum case_expectation_kind kind, unsigned row, char **words,
 		     size_t count);
-bool reader_states(struct reader *r, unsigned row, char **words, size_t count);
+bool reader_of_side(struct reader *r, enum case_expectation_kind kind, unsigned row, char **words,
+		    size_t count);
 bool reader_count(struct reader *r, enum case_expectation_kind kind, char **words, size_t count);
 
 #endif

@@ -104,6 +104,9 @@ static bool segment_word(struct reader *r, struct case_step *step, const char *n
 	} else if (strcmp(name, "mss") == 0) {
 		good = word_number(value, 1, 65535, &n);
 		step->mss = (uint16_t)n;
+	} else if (strcmp(name, "urg") == 0) {
+		good = word_number(value, 0, 65535, &n);
+		step->urgent = (uint16_t)n;
 	} else if (strcmp(name, "wscale") == 0) {
 		good = word_number(value, 0, 254, &n);
 		step->wscale = (uint8_t)n;
@@ -128,6 +131,8 @@ static bool segment_words(struct reader *r, struct case_step *step, char **words
 			step->sack_permitted = true;
 		} else if (strcmp(word, "tfo") == 0) {
 			step->fast_open = true;
+		} else if (strcmp(word, "other") == 0) {
+			step->other = true;
 		} else if (i + 1 == count) {
 			return reader_fail(
 				r, "'%s' is no word of a segment line, or its value is missing",

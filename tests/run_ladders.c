@@ -11,6 +11,7 @@
 #include "parsers/decode.h"
 #include "tests/ladder.h"
 #include "tests/ladder_columns.h"
+#include "tests/ladder_streams.h"
 
 enum { ROWS_MAX = 64, FILES_MAX = 4096, LINKTYPE_ETHERNET = 1 };
 #define TRUST_NS (INT64_C(60) * 1000000000) /* see struct packet, ts_confirmed */
@@ -20,6 +21,7 @@ struct row {
 	char history[CASE_TEXT_MAX];
 	struct finding *findings;
 	struct state_entry *timeline;
+	char stream[SIDES][CASE_TEXT_MAX]; /* what a reader got */
 };
 
 struct outcome {
@@ -27,7 +29,8 @@ struct outcome {
 	const struct ladder_case *ladder;
 	struct row row[ROWS_MAX];
 	size_t rows;
-	uint64_t skipped; /* segments the decoder turned away */
+	struct stream_log *log; /* NULL where nobody reads */
+	uint64_t skipped;       /* segments the decoder turned away */
 	unsigned failures;
 };
 
@@ -55,6 +58,8 @@ static bool collect(void *context, const struct verdict *verdict, struct error *
 	row->verdict.findings = row->findings;
 	row->verdict.timeline = row->timeline;
 	row->verdict.history = row->history;
+	for (int side = 0; out->log && side < SIDES; side++)
+		stream_log_text(out->log, out->ladder, verdict, (enum side)side, row->stream[side]);
 	out->rows++;
 	if (!row->findings || !row->timeline)
 		return error_set(err, "out of memory");
@@ -118,8 +123,15 @@ static bool run(struct outcome *out, struct error *err)
 	config.max_flows = ladder->max_flows;
 	config.keep_duplicates = ladder->keep_duplicates;
 	config.ladders = LADDERS_ALL;
+	config.stream_memory = ladder->stream_memory;
+	config.overlap = ladder->overlap_last ? OVERLAP_LAST : OVERLAP_FIRST;
 	if (decoder)
 		engine = engine_new(&config, (struct engine_sink){collect, out}, err);
+	if (engine && ladder->streams) {
+		const struct consumer reader = stream_log_consumer(&out->log);
+
+		engine_consume(engine, &reader);
+	}
 	if (!frame)
 		error_set(err, "out of memory");
 	else if (engine)
@@ -244,6 +256,15 @@ static void check_states(struct outcome *out, const struct case_expectation *e,
 		     expected, got);
 }
 
+static void check_stream(struct outcome *out, const struct case_expectation *e)
+{
+	const char *got = out->row[e->row - 1].stream[e->side];
+
+	if (strcmp(e->value, got) != 0)
+		miss(out, e, e->side == SIDE_INITIATOR ? "stream initiator" : "stream responder",
+		     e->value, got);
+}
+
 static void check_count(struct outcome *out, const struct case_expectation *e, const char *what,
 			uint64_t got)
 {
@@ -275,6 +296,8 @@ static void check(struct outcome *out, const struct case_expectation *e)
 		check_column(out, e, v);
 	else if (e->kind == CASE_STATES)
 		check_states(out, e, v);
+	else if (e->kind == CASE_STREAM)
+		check_stream(out, e);
 	else if (e->kind == CASE_NO_OTHER)
 		check_no_other(out, e, v);
 	else
@@ -297,6 +320,9 @@ static void show(const struct outcome *out)
 		for (int side = 0; side < SIDES; side++) {
 			case_states(v, side, false, text);
 			printf("  states %s: %s\n", side_name(side), text);
+			if (out->ladder->streams)
+				printf("  stream %s: %s\n", side_name(side),
+				       out->row[i].stream[side]);
 		}
 		for (size_t k = 0; k < v->finding_count; k++)
 			printf("  finding %s:%s*%" PRIu64 " packet %" PRIu64 ": %s\n",

@@ -103,7 +103,7 @@ static void test_schema(void **state)
 	assert_string_equal(scene_value(db, "SELECT group_concat(name) FROM"
 					    " pragma_table_info('findings')"),
 			    "connection_id,code,severity,side,ts_ns,packet,count,detail");
-	assert_string_equal(scene_value(db, "SELECT count(*) FROM finding_codes"), "25");
+	assert_string_equal(scene_value(db, "SELECT count(*) FROM finding_codes"), "29");
 	assert_string_equal(scene_value(db,
 					"SELECT count(*) FROM sqlite_schema WHERE type = 'index'"
 					" AND sql IS NOT NULL"),

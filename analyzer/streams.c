@@ -1,0 +1,397 @@
+#include "analyzer/streams.h"
+
+#include <stdlib.h>
+
+#include "analyzer/sequence.h"
+
+/* An ACK this far below a midstream direction's first bytes still tells where they begin. */
+enum { BASE_NEAR = 1 << 20 };
+
+static bool no_memory(struct error *err)
+{
+	return error_set(err, "out of memory while reassembling streams");
+}
+
+static bool wanted(const struct streams *t, enum side side)
+{
+	for (uint32_t i = 0; i < t->opened; i++)
+		if (t->reading[i].wants[side])
+			return true;
+	return false;
+}
+
+static bool segments_wanted(const struct streams *t)
+{
+	for (uint32_t i = 0; i < t->opened; i++)
+		if (t->reading[i].wants_segments)
+			return true;
+	return false;
+}
+
+static void drop_stream(struct streams *t, enum side side)
+{
+	if (!t->stream[side])
+		return;
+	stream_free(t->stream[side]);
+	free(t->stream[side]);
+	t->stream[side] = NULL;
+}
+
+static void drop_unwanted(struct streams *t)
+{
+	for (int side = 0; side < SIDES; side++)
+		if (t->stream[side] && !wanted(t, (enum side)side))
+			drop_stream(t, (enum side)side);
+}
+
+/* The sink of both streams. */
+static bool pass_on(void *context, const struct stream_data *data, struct error *err)
+{
+	struct streams *t = context;
+
+	for (uint32_t i = 0; i < t->opened; i++) {
+		const struct consumer *to = &t->desk->consumer[i];
+
+		if (t->reading[i].wants[data->side] && to->data &&
+		    !to->data(to->context, &t->reading[i], data, err))
+			return false;
+	}
+	return true;
+}
+
+/* --- opening --- */
+
+static bool make_streams(struct streams *t)
+{
+	const struct stream_sink sink = {.data = pass_on, .context = t};
+
+	for (int side = 0; side < SIDES; side++) {
+		if (!wanted(t, (enum side)side))
+			continue;
+		t->stream[side] = malloc(sizeof(*t->stream[side]));
+		if (!t->stream[side])
+			return false;
+		stream_init(t->stream[side], &t->desk->pool, sink, (enum side)side,
+			    t->desk->overlap);
+	}
+	return true;
+}
+
+static struct stream_origin origin_of(const struct flow *f, const struct connection *c)
+{
+	struct stream_origin o = {
+		.ip_version = (uint8_t)f->key.ip_version,
+		.tunnel = f->tunnel,
+		.first_ns = c->first_ns,
+		.first_packet = c->first_packet,
+		.file = c->first_file,
+		.midstream = c->midstream,
+	};
+
+	for (int side = 0; side < SIDES; side++) {
+		bool low = flow_way(f, (enum side)side) == LOW_TO_HIGH;
+
+		o.address[side] = low ? f->key.low : f->key.high;
+		o.port[side] = low ? f->key.low_port : f->key.high_port;
+	}
+	return o;
+}
+
+static bool open_streams(struct stream_desk *desk, struct flow *f, const struct connection *c,
+			 struct error *err)
+{
+	struct stream_origin origin = origin_of(f, c);
+	struct streams *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return no_memory(err);
+	f->streams = t;
+	t->desk = desk;
+	for (uint32_t i = 0; i < desk->consumers; i++) {
+		t->opened++;
+		if (!desk->consumer[i].open(desk->consumer[i].context, &origin, &t->reading[i],
+					    err))
+			return false;
+	}
+	return make_streams(t) || no_memory(err);
+}
+
+/* --- bounds --- */
+
+static bool give_way(struct stream *s, struct error *err)
+{
+	struct streams *of = s->sink.context;
+	uint64_t forced = s->forced;
+	bool ok = stream_give_way(s, err);
+
+	if (s->forced > forced && of->forced == 0)
+		of->forced_at = of->latest;
+	of->forced += s->forced - forced;
+	of->desk->holes_given_up += s->forced - forced;
+	return ok;
+}
+
+/* Makes room for more bytes; the streams that hold most give way, be it this one. */
+static bool reserve(struct stream_desk *desk, size_t more, struct error *err)
+{
+	struct pool_holder *largest;
+
+	while (!pool_fits(&desk->pool, more) && (largest = pool_largest(&desk->pool)))
+		if (!give_way((struct stream *)largest, err))
+			return false;
+	return true;
+}
+
+/* --- segments --- */
+
+/* Where the stream begins, if the capture tells by now: behind the SYN; without one at the first data, or
+ * at what the peer had acknowledged just before, or, with nothing of it captured, at the peer's first
+ * ACK. */
+static bool base_of(const struct connection *c, enum side side, bool has_data, uint32_t seq,
+		    uint32_t *base)
+{
+	const struct direction *d = &c->dir[side];
+
+	if (d->isn_known) {
+		*base = d->isn + 1;
+		return true;
+	}
+	if (has_data) {
+		*base = d->captured.started ? d->captured.base : seq;
+		if (d->peer_acked)
+			*base = d->peer_ack;
+		if (seq - *base > BASE_NEAR)
+			*base = seq;
+		return true;
+	}
+	*base = d->peer_first_ack;
+	return !d->nxt_known && d->unseen > 0;
+}
+
+static bool start_stream(struct stream *s, const struct connection *c, bool has_data, uint32_t seq)
+{
+	uint32_t base;
+
+	if (!s->started && base_of(c, (enum side)s->side, has_data, seq, &base))
+		stream_start(s, base, c->dir[s->side].isn_known);
+	/* the initiator chose another SYN|ACK than the first */
+	else if (s->started && s->next == 0 && s->count == 0 && c->dir[s->side].isn_known)
+		s->next_seq = c->dir[s->side].isn + 1;
+	return s->started;
+}
+
+static bool tell_added(struct connection *c, enum side from, const struct segment *s,
+		       const struct moment *at, const struct stream_added *added)
+{
+	if (!added->conflict)
+		return true;
+	return connection_overlap(c, from, at,
+				  &(struct overlap){.seq = added->conflict_at,
+						    .earlier_length = added->earlier_length,
+						    .later_length = s->payload_len,
+						    .differ = added->differ});
+}
+
+static bool add_payload(struct streams *t, struct connection *c, enum side from,
+			const struct segment *s, const struct moment *at, struct error *err)
+{
+	struct stream *stream = t->stream[from];
+	const struct direction *peer = &c->dir[peer_of(from)];
+	uint32_t seq = s->seq + ((s->flags & TCP_SYN) ? 1 : 0);
+	struct stream_arrival a = {
+		.bytes = s->payload,
+		.captured = s->payload_captured,
+		.seq = seq,
+		.window_known = peer->window_seen,
+		.window_right = peer->window_right,
+		.at = *at,
+		.ack = s->ack,
+		.flags = s->flags,
+	};
+	uint64_t forced = stream->forced;
+	struct stream_added added;
+
+	if (!start_stream(stream, c, true, seq))
+		return true;
+	if (stream_may_hold(stream, &a) &&
+	    !reserve(t->desk, stream_holding_costs(stream, a.captured), err))
+		return false;
+	if (!stream_add(stream, &a, &added, err))
+		return false;
+	if (stream->forced > forced && t->forced == 0)
+		t->forced_at = *at;
+	t->forced += stream->forced - forced;
+	t->desk->holes_given_up += stream->forced - forced;
+	return tell_added(c, from, s, at, &added) || no_memory(err);
+}
+
+/* What the segment told about one direction beside payload: ACK, FIN, reset, time. */
+static bool follow(struct streams *t, const struct connection *c, enum side side, bool reset,
+		   const struct moment *at, struct error *err)
+{
+	struct stream *s = t->stream[side];
+	const struct direction *d = &c->dir[side];
+	const struct fin *fin = c->teardown ? &c->teardown->fin[side] : NULL;
+
+	if (!s || !start_stream(s, c, false, 0))
+		return true;
+	return stream_suspend(s, reset, err) &&
+	       (!fin || !fin->seen || stream_fin(s, fin->seq, err)) &&
+	       (!d->peer_acked || stream_acked(s, d->peer_ack, at, err)) &&
+	       stream_time(s, at->ts_ns, err);
+}
+
+static bool tell_ended(struct streams *t, struct error *err)
+{
+	t->ended = true;
+	for (uint32_t i = 0; i < t->opened; i++) {
+		const struct consumer *to = &t->desk->consumer[i];
+
+		if (to->ended && !to->ended(to->context, &t->reading[i], err))
+			return false;
+	}
+	return true;
+}
+
+/* Both FINs delivered, or a reset that stands. */
+static bool is_over(const struct streams *t, const struct connection *c, bool reset)
+{
+	if (reset)
+		return true;
+	for (int side = 0; side < SIDES; side++)
+		if (t->stream[side] ? !stream_ended(t->stream[side])
+				    : !c->teardown || !c->teardown->fin[side].seen)
+			return false;
+	return true;
+}
+
+bool streams_aside(struct flow *f, enum side from, const struct segment *s, enum segment_kind kind,
+		   struct error *err)
+{
+	struct streams *t = f->streams;
+
+	if (!t || !segments_wanted(t))
+		return true;
+	for (uint32_t i = 0; i < t->opened; i++) {
+		const struct consumer *to = &t->desk->consumer[i];
+
+		if (t->reading[i].wants_segments && to->segment &&
+		    !to->segment(to->context, &t->reading[i], from, s, kind, err))
+			return false;
+	}
+	return true;
+}
+
+static bool take_payload(struct streams *t, struct connection *c, enum side from,
+			 const struct segment *s, const struct moment *at, struct error *err)
+{
+	if (!t->stream[from] || (s->flags & TCP_RST))
+		return true;
+	if ((s->flags & TCP_URG) && s->urgent > 0 && s->payload_len > 0 &&
+	    !connection_event(c, FINDING_URGENT_DATA, from, at, s->seq, s->urgent))
+		return no_memory(err);
+	return s->payload_captured == 0 || !s->payload || add_payload(t, c, from, s, at, err);
+}
+
+bool streams_segment(struct stream_desk *desk, struct flow *f, struct connection *c, enum side from,
+		     const struct segment *s, const struct moment *at, struct error *err)
+{
+	struct streams *t = f->streams;
+	bool reset = connection_reset(c, false, false), ok;
+
+	if (desk->consumers == 0)
+		return true;
+	if (!t && !open_streams(desk, f, c, err))
+		return false;
+	t = f->streams;
+	t->latest = *at;
+	if (!streams_aside(f, from, s, SEGMENT_TAKEN, err))
+		return false;
+	if (!t->stream[SIDE_INITIATOR] && !t->stream[SIDE_RESPONDER])
+		return t->ended || !is_over(t, c, reset) || tell_ended(t, err);
+	ok = take_payload(t, c, from, s, at, err) && follow(t, c, SIDE_INITIATOR, reset, at, err) &&
+	     follow(t, c, SIDE_RESPONDER, reset, at, err);
+	if (ok && !t->ended && is_over(t, c, reset))
+		ok = tell_ended(t, err);
+	drop_unwanted(t);
+	if (t->ended && !reset && is_over(t, c, reset))
+		for (int side = 0; side < SIDES; side++)
+			drop_stream(t, (enum side)side);
+	return ok;
+}
+
+/* --- the end --- */
+
+static bool finish_stream(struct streams *t, struct connection *c, enum side side,
+			  struct error *err)
+{
+	struct stream *s = t->stream[side];
+	struct stream_rest rest;
+	bool ok;
+
+	if (!s)
+		return true;
+	if (!stream_finish(s, &t->latest, &rest, err))
+		return false;
+	ok = (rest.beyond_window == 0 ||
+	      connection_event(c, FINDING_DATA_BEYOND_WINDOW, side, &rest.beyond_at,
+			       (uint32_t)rest.beyond_window, 0)) &&
+	     (rest.after_reset == 0 ||
+	      connection_event(c, FINDING_DATA_AFTER_RST, side, &rest.after_reset_at,
+			       (uint32_t)rest.after_reset, 0));
+	drop_stream(t, side);
+	return ok || no_memory(err);
+}
+
+bool streams_finish(struct flow *f, struct connection *c, struct epilogue *epilogue,
+		    struct error *err)
+{
+	struct streams *t = f->streams;
+
+	*epilogue = (struct epilogue){0};
+	if (!t)
+		return true;
+	if (!finish_stream(t, c, SIDE_INITIATOR, err) || !finish_stream(t, c, SIDE_RESPONDER, err))
+		return false;
+	if (t->forced > 0 && !connection_event(c, FINDING_TRACKING_LIMIT, SIDE_NONE, &t->forced_at,
+					       (uint32_t)t->forced, 0))
+		return no_memory(err);
+	for (uint32_t i = 0; i < t->opened; i++) {
+		const struct consumer *to = &t->desk->consumer[i];
+
+		if (to->finish && !to->finish(to->context, &t->reading[i], epilogue, err))
+			return false;
+	}
+	return true;
+}
+
+bool streams_close(struct flow *f, const struct verdict *verdict, struct error *err)
+{
+	struct streams *t = f->streams;
+	bool ok = true;
+
+	if (!t)
+		return true;
+	for (uint32_t i = 0; i < t->opened; i++) {
+		const struct consumer *to = &t->desk->consumer[i];
+
+		if (to->close)
+			ok = to->close(to->context, &t->reading[i], verdict, ok ? err : NULL) && ok;
+	}
+	drop_stream(t, SIDE_INITIATOR);
+	drop_stream(t, SIDE_RESPONDER);
+	free(t);
+	f->streams = NULL;
+	return ok;
+}
+
+size_t streams_memory(const struct streams *t)
+{
+	size_t bytes = 0;
+
+	if (!t)
+		return 0;
+	for (int side = 0; side < SIDES; side++)
+		bytes += t->stream[side] ? sizeof(struct stream) : 0;
+	return sizeof(*t) + bytes;
+}

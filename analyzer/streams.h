@@ -1,0 +1,49 @@
+/* The streams of one connection and those who read them.
+ *
+ * A connection has this part only where consumers are (engine_consume), and its buffers only while one
+ * of them wants a direction. */
+#ifndef LASTACK_ANALYZER_STREAMS_H
+#define LASTACK_ANALYZER_STREAMS_H
+
+#include "analyzer/connection.h"
+#include "analyzer/consumer.h"
+#include "analyzer/flow_table.h"
+#include "analyzer/stream.h"
+
+/* What all streams of an engine share. */
+struct stream_desk {
+	struct consumer consumer[CONSUMERS_MAX];
+	uint32_t consumers;
+	struct stream_pool pool;
+	enum overlap_policy overlap;
+	uint64_t holes_given_up;
+};
+
+struct streams {
+	struct stream_desk *desk;
+	struct reading reading[CONSUMERS_MAX];
+	struct stream *stream[SIDES]; /* owned; NULL while or since nobody wants this direction */
+	uint64_t forced;              /* holes given up at the bound */
+	struct moment forced_at;      /* the latest segment when the first was */
+	struct moment latest;
+	uint32_t opened; /* consumers that were told */
+	bool ended;      /* consumers were told */
+};
+
+/* The connection of flow has got a segment; intake has been told before. The first one opens it. */
+bool streams_segment(struct stream_desk *desk, struct flow *flow, struct connection *c,
+		     enum side from, const struct segment *s, const struct moment *at,
+		     struct error *err);
+/* A segment that is not taken in: a stray SYN, a rival SYN|ACK, a capture duplicate, or one that went
+ * over to the next incarnation. */
+bool streams_aside(struct flow *flow, enum side from, const struct segment *s,
+		   enum segment_kind kind, struct error *err);
+/* The connection is about to be judged: delivers what is left, collects what was found. */
+bool streams_finish(struct flow *flow, struct connection *c, struct epilogue *epilogue,
+		    struct error *err);
+/* It was judged; or, with verdict NULL, the run failed. Frees the streams. */
+bool streams_close(struct flow *flow, const struct verdict *verdict, struct error *err);
+/* Bytes of the part itself; what waits is accounted for in the pool. */
+size_t streams_memory(const struct streams *streams);
+
+#endif
