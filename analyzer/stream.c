@@ -256,22 +256,21 @@ bool stream_give_way(struct stream *s, struct error *err)
 
 /* --- segments --- */
 
-/* How long the earlier segment was that carried the byte at offset. */
-static uint32_t earlier_length(const struct stream *s, uint64_t offset)
+/* How long the earlier segment was that carried this number. */
+static uint32_t earlier_length(const struct stream *s, uint32_t seq)
 {
 	for (uint32_t i = 1; i <= STREAM_SENT; i++) {
 		const struct stream_sent *e = &s->sent[(s->sent_next - i) % STREAM_SENT];
 
-		if (e->length > 0 && offset >= e->offset && offset - e->offset < e->length)
+		if (seq - e->seq < e->length)
 			return e->length;
 	}
 	return 0;
 }
 
-static void note_sent(struct stream *s, uint64_t offset, uint32_t length)
+static void note_sent(struct stream *s, uint32_t seq, uint32_t length)
 {
-	s->sent[s->sent_next++ % STREAM_SENT] = (struct stream_sent){.offset = offset,
-								     .length = length};
+	s->sent[s->sent_next++ % STREAM_SENT] = (struct stream_sent){.seq = seq, .length = length};
 }
 
 static void note_conflict(const struct stream *s, struct stream_added *added, uint64_t differ,
@@ -284,9 +283,9 @@ static void note_conflict(const struct stream *s, struct stream_added *added, ui
 	added->differ += (uint32_t)differ;
 	if (added->conflict)
 		return;
-	length = earlier_length(s, first);
 	added->conflict = true;
 	added->conflict_at = s->next_seq + (uint32_t)(first - s->next);
+	length = earlier_length(s, added->conflict_at);
 	added->earlier_length = length > 0 ? length : (uint32_t)fallback_length;
 }
 
@@ -419,8 +418,6 @@ static void move_base(struct stream *s, uint64_t down)
 	s->next_seq -= (uint32_t)down;
 	for (uint32_t i = 0; i < s->count; i++)
 		s->piece[s->first + i].offset += down;
-	for (uint32_t i = 0; i < STREAM_SENT; i++)
-		s->sent[i].offset += down;
 	s->acked += s->acked > 0 ? down : 0;
 	s->ack_checked += down;
 	s->end += s->end_known ? down : 0;
@@ -499,7 +496,7 @@ bool stream_add(struct stream *s, const struct stream_arrival *a, struct stream_
 	}
 	if (known < right && !add_fresh(s, known, right, bytes + (known - left), a, added, err))
 		return false;
-	note_sent(s, left, (uint32_t)(right - left));
+	note_sent(s, a->seq, a->captured);
 	return true;
 }
 

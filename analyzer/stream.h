@@ -21,7 +21,7 @@
 #include "analyzer/stream_pool.h"
 
 #define STREAM_GRACE_NS (INT64_C(100) * 1000000)
-enum { STREAM_PIECES_MAX = 8192, STREAM_SENT = 8 };
+enum { STREAM_PIECES_MAX = 8192, STREAM_SENT = 4 };
 
 struct stream_block; /* bytes that wait, with the segment that brought them */
 
@@ -33,8 +33,7 @@ struct stream_piece {
 
 /* A segment that came lately: how long it was is told when another one contradicts it. */
 struct stream_sent {
-	uint64_t offset;
-	uint32_t length;
+	uint32_t seq, length;
 };
 
 /* Takes what is delivered. */

@@ -30,6 +30,7 @@ static bool segments_wanted(const struct streams *t)
 
 static void drop_stream(struct streams *t, enum side side)
 {
+	t->over[side] = true;
 	if (!t->stream[side])
 		return;
 	stream_free(t->stream[side]);
@@ -40,7 +41,7 @@ static void drop_stream(struct streams *t, enum side side)
 static void drop_unwanted(struct streams *t)
 {
 	for (int side = 0; side < SIDES; side++)
-		if (t->stream[side] && !wanted(t, (enum side)side))
+		if (!t->over[side] && !wanted(t, (enum side)side))
 			drop_stream(t, (enum side)side);
 }
 
@@ -60,22 +61,6 @@ static bool pass_on(void *context, const struct stream_data *data, struct error 
 }
 
 /* --- opening --- */
-
-static bool make_streams(struct streams *t)
-{
-	const struct stream_sink sink = {.data = pass_on, .context = t};
-
-	for (int side = 0; side < SIDES; side++) {
-		if (!wanted(t, (enum side)side))
-			continue;
-		t->stream[side] = malloc(sizeof(*t->stream[side]));
-		if (!t->stream[side])
-			return false;
-		stream_init(t->stream[side], &t->desk->pool, sink, (enum side)side,
-			    t->desk->overlap);
-	}
-	return true;
-}
 
 static struct stream_origin origin_of(const struct flow *f, const struct connection *c)
 {
@@ -113,7 +98,8 @@ static bool open_streams(struct stream_desk *desk, struct flow *f, const struct 
 					    err))
 			return false;
 	}
-	return make_streams(t) || no_memory(err);
+	drop_unwanted(t);
+	return true;
 }
 
 /* --- bounds --- */
@@ -168,16 +154,31 @@ static bool base_of(const struct connection *c, enum side side, bool has_data, u
 	return !d->nxt_known && d->unseen > 0;
 }
 
-static bool start_stream(struct stream *s, const struct connection *c, bool has_data, uint32_t seq)
+/* The stream of a side, made and started if that is possible by now; *stream is NULL else. False without
+ * memory. */
+static bool stream_of(struct streams *t, const struct connection *c, enum side side, bool has_data,
+		      uint32_t seq, struct stream **stream)
 {
+	const struct direction *d = &c->dir[side];
+	struct stream *s = t->stream[side];
 	uint32_t base;
 
-	if (!s->started && base_of(c, (enum side)s->side, has_data, seq, &base))
-		stream_start(s, base, c->dir[s->side].isn_known);
-	/* the initiator chose another SYN|ACK than the first */
-	else if (s->started && s->next == 0 && s->count == 0 && c->dir[s->side].isn_known)
-		s->next_seq = c->dir[s->side].isn + 1;
-	return s->started;
+	*stream = NULL;
+	if (t->over[side] || (!s && !base_of(c, side, has_data, seq, &base)))
+		return true;
+	if (!s) {
+		s = malloc(sizeof(*s));
+		if (!s)
+			return false;
+		stream_init(s, &t->desk->pool, (struct stream_sink){.data = pass_on, .context = t},
+			    side, t->desk->overlap);
+		stream_start(s, base, d->isn_known);
+		t->stream[side] = s;
+	} else if (s->next == 0 && s->count == 0 && d->isn_known) {
+		s->next_seq = d->isn + 1; /* the initiator chose another SYN|ACK than the first */
+	}
+	*stream = s;
+	return true;
 }
 
 static bool tell_added(struct connection *c, enum side from, const struct segment *s,
@@ -195,7 +196,7 @@ static bool tell_added(struct connection *c, enum side from, const struct segmen
 static bool add_payload(struct streams *t, struct connection *c, enum side from,
 			const struct segment *s, const struct moment *at, struct error *err)
 {
-	struct stream *stream = t->stream[from];
+	struct stream *stream;
 	const struct direction *peer = &c->dir[peer_of(from)];
 	uint32_t seq = s->seq + ((s->flags & TCP_SYN) ? 1 : 0);
 	struct stream_arrival a = {
@@ -208,11 +209,14 @@ static bool add_payload(struct streams *t, struct connection *c, enum side from,
 		.ack = s->ack,
 		.flags = s->flags,
 	};
-	uint64_t forced = stream->forced;
 	struct stream_added added;
+	uint64_t forced;
 
-	if (!start_stream(stream, c, true, seq))
+	if (!stream_of(t, c, from, true, seq, &stream))
+		return no_memory(err);
+	if (!stream)
 		return true;
+	forced = stream->forced;
 	if (stream_may_hold(stream, &a) &&
 	    !reserve(t->desk, stream_holding_costs(stream, a.captured), err))
 		return false;
@@ -225,20 +229,31 @@ static bool add_payload(struct streams *t, struct connection *c, enum side from,
 	return tell_added(c, from, s, at, &added) || no_memory(err);
 }
 
+/* Something beside payload concerns the stream: its FIN, or an ACK of bytes. */
+static bool concerned(const struct streams *t, const struct connection *c, enum side side)
+{
+	const struct direction *d = &c->dir[side];
+
+	return t->stream[side] || (c->teardown && c->teardown->fin[side].seen) ||
+	       (d->peer_acked && (!d->isn_known || d->peer_ack - d->isn > 1));
+}
+
 /* What the segment told about one direction beside payload: ACK, FIN, reset, time. */
 static bool follow(struct streams *t, const struct connection *c, enum side side, bool reset,
 		   const struct moment *at, struct error *err)
 {
-	struct stream *s = t->stream[side];
 	const struct direction *d = &c->dir[side];
 	const struct fin *fin = c->teardown ? &c->teardown->fin[side] : NULL;
+	struct stream *s;
 
-	if (!s || !start_stream(s, c, false, 0))
+	if (!concerned(t, c, side))
 		return true;
-	return stream_suspend(s, reset, err) &&
-	       (!fin || !fin->seen || stream_fin(s, fin->seq, err)) &&
-	       (!d->peer_acked || stream_acked(s, d->peer_ack, at, err)) &&
-	       stream_time(s, at->ts_ns, err);
+	if (!stream_of(t, c, side, false, 0, &s))
+		return no_memory(err);
+	return !s || (stream_suspend(s, reset, err) &&
+		      (!fin || !fin->seen || stream_fin(s, fin->seq, err)) &&
+		      (!d->peer_acked || stream_acked(s, d->peer_ack, at, err)) &&
+		      stream_time(s, at->ts_ns, err));
 }
 
 static bool tell_ended(struct streams *t, struct error *err)
@@ -285,7 +300,7 @@ bool streams_aside(struct flow *f, enum side from, const struct segment *s, enum
 static bool take_payload(struct streams *t, struct connection *c, enum side from,
 			 const struct segment *s, const struct moment *at, struct error *err)
 {
-	if (!t->stream[from] || (s->flags & TCP_RST))
+	if (t->over[from] || (s->flags & TCP_RST))
 		return true;
 	if ((s->flags & TCP_URG) && s->urgent > 0 && s->payload_len > 0 &&
 	    !connection_event(c, FINDING_URGENT_DATA, from, at, s->seq, s->urgent))
@@ -307,7 +322,7 @@ bool streams_segment(struct stream_desk *desk, struct flow *f, struct connection
 	t->latest = *at;
 	if (!streams_aside(f, from, s, SEGMENT_TAKEN, err))
 		return false;
-	if (!t->stream[SIDE_INITIATOR] && !t->stream[SIDE_RESPONDER])
+	if (t->over[SIDE_INITIATOR] && t->over[SIDE_RESPONDER])
 		return t->ended || !is_over(t, c, reset) || tell_ended(t, err);
 	ok = take_payload(t, c, from, s, at, err) && follow(t, c, SIDE_INITIATOR, reset, at, err) &&
 	     follow(t, c, SIDE_RESPONDER, reset, at, err);

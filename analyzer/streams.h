@@ -22,7 +22,8 @@ struct stream_desk {
 struct streams {
 	struct stream_desk *desk;
 	struct reading reading[CONSUMERS_MAX];
-	struct stream *stream[SIDES]; /* owned; NULL while or since nobody wants this direction */
+	struct stream *stream[SIDES]; /* owned; NULL before its first byte, and since it is over */
+	bool over[SIDES];             /* nobody wants this direction, or all of it is delivered */
 	uint64_t forced;              /* holes given up at the bound */
 	struct moment forced_at;      /* the latest segment when the first was */
 	struct moment latest;
