@@ -14,8 +14,9 @@ static const char *const statement_sql[STORE_STATEMENTS] = {
 		" isn_initiator, isn_responder, fin_shift_initiator, fin_shift_responder,"
 		" fin_payload_initiator, fin_payload_responder, fin_back_ns_initiator,"
 		" fin_back_ns_responder, fin_acked_ns_initiator, fin_acked_ns_responder,"
-		" half_close_bytes, handshake_rtt_ns, end_back_ns, time_wait_observed_ns)"
-		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		" half_close_bytes, handshake_rtt_ns, end_back_ns, time_wait_observed_ns,"
+		" application_id)"
+		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_LOSSES] = "INSERT INTO losses VALUES(?,?,?,?,?,?,?,?)",
 	[ADD_RESETS] = "INSERT INTO resets VALUES(?,?,?,?,?)",
 	[ADD_REUSES] = "INSERT INTO reuses VALUES(?,?,?)",
@@ -23,6 +24,7 @@ static const char *const statement_sql[STORE_STATEMENTS] = {
 	[ADD_STATE] = "INSERT INTO states VALUES(?,?,?,?,?,?)",
 	[ADD_LADDER] = "INSERT INTO ladders VALUES(?,?)",
 	[ADD_FINDING] = "INSERT INTO finding_rows VALUES(?,?,?,?,?,?,?,?,?,?)",
+	[ADD_MARK_HIT] = "INSERT INTO mark_hits VALUES(?,?,?,?,?,?,?,?,?)",
 };
 
 bool connection_prepare(struct store *store, struct error *err)
@@ -56,6 +58,15 @@ static void bind_ns(sqlite3_stmt *s, int column, int64_t ns)
 static void bind_count(sqlite3_stmt *s, int column, uint64_t count)
 {
 	sqlite3_bind_int64(s, column, (int64_t)count);
+}
+
+/* 0: there is none. */
+static void bind_id(sqlite3_stmt *s, int column, int64_t id)
+{
+	if (id == 0)
+		sqlite3_bind_null(s, column);
+	else
+		sqlite3_bind_int64(s, column, id);
 }
 
 /* How long before the last segment something was; NONE_NS stays. */
@@ -123,12 +134,13 @@ static bool add_connection(struct store *store, const struct verdict *v,
 {
 	const struct verdict_direction *i = &v->dir[SIDE_INITIATOR], *r = &v->dir[SIDE_RESPONDER];
 	sqlite3_stmt *s = store->statement[ADD_CONNECTION];
-	int64_t initiator, responder, path, outcome;
+	int64_t initiator, responder, path, outcome, application;
 
 	if (!dictionary_host(store->dictionaries, &i->address, v->ip_version, &initiator, err) ||
 	    !dictionary_host(store->dictionaries, &r->address, v->ip_version, &responder, err) ||
 	    !dictionary_path(store->dictionaries, v, &path, err) ||
-	    !dictionary_outcome(store->dictionaries, v, timeline, &outcome, err))
+	    !dictionary_outcome(store->dictionaries, v, timeline, &outcome, err) ||
+	    !dictionary_application(store->dictionaries, v->application, &application, err))
 		return store_failed(store, err);
 
 	sqlite3_bind_int64(s, 1, id);
@@ -140,10 +152,7 @@ static bool add_connection(struct store *store, const struct verdict *v,
 	sqlite3_bind_int(s, 7, i->port);
 	sqlite3_bind_int64(s, 8, responder);
 	sqlite3_bind_int(s, 9, r->port);
-	if (path != 0)
-		sqlite3_bind_int64(s, 10, path);
-	else
-		sqlite3_bind_null(s, 10);
+	bind_id(s, 10, path);
 	sqlite3_bind_int64(s, 11, outcome);
 	sqlite3_bind_text(s, 12, v->history ? v->history : "", -1, SQLITE_STATIC);
 	bind_direction(s, v, SIDE_INITIATOR);
@@ -152,6 +161,7 @@ static bool add_connection(struct store *store, const struct verdict *v,
 	bind_ns(s, 28, v->handshake_rtt_ns);
 	bind_ns(s, 29, back_ns(v, v->end_ns));
 	bind_ns(s, 30, observed_to_store(store, v));
+	bind_id(s, 31, application);
 	return run(store, ADD_CONNECTION, err);
 }
 
@@ -267,6 +277,29 @@ static bool add_findings(struct store *store, const struct verdict *v, int64_t i
 	return true;
 }
 
+static bool add_mark_hits(struct store *store, const struct verdict *v, int64_t id,
+			  struct error *err)
+{
+	sqlite3_stmt *s = store->statement[ADD_MARK_HIT];
+
+	for (size_t n = 0; n < v->mark_count; n++) {
+		const struct mark_hit *hit = &v->marks[n];
+
+		sqlite3_bind_int64(s, 1, id);
+		sqlite3_bind_int64(s, 2, (int64_t)n);
+		sqlite3_bind_int64(s, 3, store->mark_ids[hit->mark]);
+		sqlite3_bind_int(s, 4, hit->side);
+		bind_count(s, 5, hit->offset);
+		sqlite3_bind_int64(s, 6, hit->at.ts_ns);
+		bind_count(s, 7, hit->at.packet);
+		sqlite3_bind_int64(s, 8, store->capture_base + hit->at.file);
+		bind_count(s, 9, hit->count);
+		if (!run(store, ADD_MARK_HIT, err))
+			return false;
+	}
+	return true;
+}
+
 static bool add_ladder(struct store *store, const struct verdict *v, int64_t id, struct error *err)
 {
 	struct ladder_base base = {
@@ -303,7 +336,7 @@ bool connection_add(struct store *store, const struct verdict *verdict, struct e
 			    err) ||
 	    !add_losses(store, verdict, id, err) || !add_resets(store, verdict, id, err) ||
 	    !add_reuses(store, verdict, id, err) || !add_findings(store, verdict, id, err) ||
-	    !add_ladder(store, verdict, id, err))
+	    !add_mark_hits(store, verdict, id, err) || !add_ladder(store, verdict, id, err))
 		return false;
 	if (!regular && !add_states(store, verdict, id, err))
 		return false;

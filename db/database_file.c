@@ -31,7 +31,7 @@ static bool version_check(const char *path, uint32_t version, struct error *err)
 			"%s: written by a newer lastack (schema %u, this one knows up to %d): "
 			"use that version, or another database with --db",
 			path, version, SCHEMA_VERSION);
-	if (version < SCHEMA_VERSION)
+	if (version < SCHEMA_VERSION_OLDEST)
 		return error_set(err,
 				 "%s: has the unknown schema version %u (this lastack writes %d): "
 				 "analyze the captures again into another database with --db",
@@ -154,6 +154,7 @@ static bool content_check(struct database_file *file, struct error *err)
 		return true;
 	if (id != SCHEMA_APPLICATION_ID)
 		return error_set(err, "%s: is a database, but not one of lastack's", file->path);
+	file->outdated = version < SCHEMA_VERSION;
 	return version_check(file->path, (uint32_t)version, err);
 }
 
@@ -190,6 +191,47 @@ static bool connect_with(struct database_file *file, enum store_mode mode, int f
 	if (result != SQLITE_OK)
 		return database_file_error(file, err);
 	return configure(file, mode, err);
+}
+
+static bool migrate_locked(struct database_file *file, struct error *err)
+{
+	/* another run may have done it meanwhile */
+	if (!content_check(file, err))
+		return false;
+	if (file->outdated && !schema_migrate(file->db, err))
+		return database_file_error(file, err);
+	if (sqlite3_exec(file->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+		return database_file_error(file, err);
+	file->outdated = false;
+	return true;
+}
+
+/* Brings an older version's schema up to date, in one transaction. */
+static bool migrate(struct database_file *file, struct error *err)
+{
+	if (sqlite3_exec(file->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+		return database_file_error(file, err);
+	if (migrate_locked(file, err))
+		return true;
+	sqlite3_exec(file->db, "ROLLBACK", NULL, NULL, NULL);
+	return false;
+}
+
+/* The same for a file that shall only be read: it is opened to write for that moment. */
+static bool migrate_to_read(struct database_file *file, struct error *err)
+{
+	struct database_file writer = {.path = file->path};
+	bool ok = connect_with(&writer, STORE_WRITE, SQLITE_OPEN_READWRITE, err) &&
+		  migrate(&writer, err);
+
+	sqlite3_close(writer.db);
+	if (!ok)
+		return error_prefix(err, "the database of an older lastack must be brought up to "
+					 "date, and cannot be written");
+	sqlite3_close(file->db);
+	file->db = NULL;
+	return connect_with(file, STORE_READ, SQLITE_OPEN_READONLY, err) &&
+	       content_check(file, err);
 }
 
 /* Reading needs no right to write, except where a killed run left a journal to roll back. */
@@ -239,7 +281,7 @@ static bool open_to_read(struct database_file *file, struct error *err)
 		return false;
 	if (kind == FILE_EMPTY || !file->has_schema)
 		return error_set(err, "%s: is empty; lastack analyze CAPTURE fills it", file->path);
-	return true;
+	return !file->outdated || migrate_to_read(file, err);
 }
 
 static bool open_to_write(struct database_file *file, struct error *err)
@@ -258,7 +300,7 @@ static bool open_to_write(struct database_file *file, struct error *err)
 			err->text[0] = '\0';
 	}
 	return connect_with(file, STORE_WRITE, SQLITE_OPEN_READWRITE, err) &&
-	       content_check(file, err);
+	       content_check(file, err) && (!file->outdated || migrate(file, err));
 }
 
 bool database_file_open(const char *path, enum store_mode mode, struct database_file *file,

@@ -18,6 +18,7 @@ struct database_file {
 	bool memory;  /* ":memory:" */
 	bool created; /* by this run, and nothing committed so far */
 	bool has_schema;
+	bool outdated; /* of an older version; brought up to date before it is used */
 };
 
 /* On false nothing is left open and err names the path. */

@@ -4,19 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/siphash.h"
 #include "db/address.h"
 #include "db/id_cache.h"
 #include "db/path.h"
 
-enum { HOST_WORDS = 3, OUTCOME_WORDS = 1 };
+enum { HOST_WORDS = 3, OUTCOME_WORDS = 1, APPLICATION_WORDS = 2 };
 enum { PATH_WORDS = 3 + (sizeof(struct tunnel) + 7) / 8 };
-enum { HOST_SETS = 16384, PATH_SETS = 256, OUTCOME_SETS = 256 };
+enum { HOST_SETS = 16384, PATH_SETS = 256, OUTCOME_SETS = 256, APPLICATION_SETS = 1024 };
 enum { PATH_KEY_MAX = 2 * VLANS_TEXT_MAX + TUNNEL_TEXT_MAX + 16 };
 
 static const char *const find_sql[DICTIONARIES] = {
 	[DICTIONARY_HOSTS] = "SELECT id FROM hosts WHERE key = ?1 AND version = ?2",
 	[DICTIONARY_PATHS] = "SELECT id FROM paths WHERE key = ?1",
 	[DICTIONARY_OUTCOMES] = "SELECT id FROM outcomes WHERE key = ?1",
+	[DICTIONARY_APPLICATIONS] = "SELECT id FROM applications WHERE name = ?1 AND"
+				    " category IS ?2 AND guessed = ?3 AND server_name IS ?4",
 };
 
 static const char *const insert_sql[DICTIONARIES] = {
@@ -32,18 +35,23 @@ static const char *const insert_sql[DICTIONARIES] = {
 		" conn_state, seen_initiator, seen_responder, isn_known_initiator,"
 		" isn_known_responder, timeline)"
 		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[DICTIONARY_APPLICATIONS] = "INSERT INTO applications(name, category, guessed, server_name)"
+				    " VALUES(?1, ?2, ?3, ?4)",
 };
 
 static const char *const empty_sql[DICTIONARIES] = {
 	[DICTIONARY_HOSTS] = "SELECT NOT EXISTS(SELECT 1 FROM hosts)",
 	[DICTIONARY_PATHS] = "SELECT NOT EXISTS(SELECT 1 FROM paths)",
 	[DICTIONARY_OUTCOMES] = "SELECT NOT EXISTS(SELECT 1 FROM outcomes)",
+	[DICTIONARY_APPLICATIONS] = "SELECT NOT EXISTS(SELECT 1 FROM applications)",
 };
 
 struct dictionaries {
 	sqlite3 *db;
 	struct id_cache cache[DICTIONARIES];
 	sqlite3_stmt *find[DICTIONARIES], *insert[DICTIONARIES], *empty[DICTIONARIES];
+	/* of application_key, at random: server names come from the wire */
+	uint8_t hash_key[APPLICATION_WORDS][SIPHASH_KEY_BYTES];
 };
 
 struct dictionaries *dictionaries_new(sqlite3 *db, struct error *err)
@@ -52,12 +60,15 @@ struct dictionaries *dictionaries_new(sqlite3 *db, struct error *err)
 
 	if (!d || !id_cache_init(&d->cache[DICTIONARY_HOSTS], HOST_WORDS, HOST_SETS) ||
 	    !id_cache_init(&d->cache[DICTIONARY_PATHS], PATH_WORDS, PATH_SETS) ||
-	    !id_cache_init(&d->cache[DICTIONARY_OUTCOMES], OUTCOME_WORDS, OUTCOME_SETS)) {
+	    !id_cache_init(&d->cache[DICTIONARY_OUTCOMES], OUTCOME_WORDS, OUTCOME_SETS) ||
+	    !id_cache_init(&d->cache[DICTIONARY_APPLICATIONS], APPLICATION_WORDS,
+			   APPLICATION_SETS)) {
 		error_set(err, "out of memory");
 		dictionaries_free(d);
 		return NULL;
 	}
 	d->db = db;
+	sqlite3_randomness(sizeof(d->hash_key), d->hash_key);
 	return d;
 }
 
@@ -301,5 +312,55 @@ bool dictionary_outcome(struct dictionaries *d, const struct verdict *v,
 			return false;
 	}
 	id_cache_put(cache, &key, *id);
+	return true;
+}
+
+/* The texts as one number of 128 bits: with a random key, nobody can make two of them meet. */
+static void application_key(const struct dictionaries *d, const struct application *a,
+			    uint64_t key[APPLICATION_WORDS])
+{
+	const char *const texts[] = {a->name, a->category, a->server_name};
+
+	for (int word = 0; word < APPLICATION_WORDS; word++) {
+		uint64_t parts[4] = {a->guessed};
+
+		for (int i = 0; i < 3; i++)
+			if (texts[i])
+				parts[i + 1] = siphash(d->hash_key[word], texts[i],
+						       strlen(texts[i]));
+		key[word] = siphash(d->hash_key[word], parts, sizeof(parts));
+	}
+}
+
+static void bind_application(sqlite3_stmt *s, const struct application *a)
+{
+	bind_name(s, 1, a->name);
+	bind_name(s, 2, a->category);
+	sqlite3_bind_int(s, 3, a->guessed);
+	bind_name(s, 4, a->server_name);
+}
+
+bool dictionary_application(struct dictionaries *d, const struct application *a, int64_t *id,
+			    struct error *err)
+{
+	struct id_cache *cache = &d->cache[DICTIONARY_APPLICATIONS];
+	uint64_t key[APPLICATION_WORDS];
+
+	*id = 0;
+	if (!a || !a->name)
+		return true;
+	application_key(d, a, key);
+	*id = id_cache_get(cache, key);
+	if (*id != 0)
+		return true;
+	bind_application(d->find[DICTIONARY_APPLICATIONS], a);
+	if (!find_id(d, DICTIONARY_APPLICATIONS, id, err))
+		return false;
+	if (*id == 0) {
+		bind_application(d->insert[DICTIONARY_APPLICATIONS], a);
+		if (!insert_id(d, DICTIONARY_APPLICATIONS, id, err))
+			return false;
+	}
+	id_cache_put(cache, key, *id);
 	return true;
 }

@@ -1,4 +1,4 @@
-/* Dictionaries of the database: hosts, paths and outcomes, each value stored once.
+/* Dictionaries of the database: hosts, paths, outcomes and applications, each value stored once.
  *
  * A bounded cache in front of each turns a value into its id without asking SQLite; what is not in
  * the cache is looked up, and inserted where it is new. Ids are only good inside one transaction. */
@@ -14,7 +14,13 @@
 #include "base/error.h"
 #include "db/schema.h"
 
-enum dictionary_kind { DICTIONARY_HOSTS, DICTIONARY_PATHS, DICTIONARY_OUTCOMES, DICTIONARIES };
+enum dictionary_kind {
+	DICTIONARY_HOSTS,
+	DICTIONARY_PATHS,
+	DICTIONARY_OUTCOMES,
+	DICTIONARY_APPLICATIONS,
+	DICTIONARIES
+};
 
 struct dictionaries;
 
@@ -32,5 +38,8 @@ bool dictionary_path(struct dictionaries *d, const struct verdict *verdict, int6
 		     struct error *err);
 bool dictionary_outcome(struct dictionaries *d, const struct verdict *verdict,
 			enum timeline_kind timeline, int64_t *id, struct error *err);
+/* Name, category, guessed, server name; *id is 0 where the application has no name or is NULL. */
+bool dictionary_application(struct dictionaries *d, const struct application *application,
+			    int64_t *id, struct error *err);
 
 #endif

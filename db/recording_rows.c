@@ -111,6 +111,7 @@ static bool identity_of(const struct recording *recording, char **identity, stru
 /* An earlier recording's connections have consecutive ids, so its rows go by ranges: far faster than
  * a cascade, which looks into every child table for every row. Children first. */
 static const char *const drop_range_sql[] = {
+	"DELETE FROM mark_hits WHERE connection_id BETWEEN ? AND ?",
 	"DELETE FROM finding_rows WHERE connection_id BETWEEN ? AND ?",
 	"DELETE FROM ladders WHERE connection_id BETWEEN ? AND ?",
 	"DELETE FROM states WHERE connection_id BETWEEN ? AND ?",
@@ -123,7 +124,8 @@ static const char *const drop_range_sql[] = {
 
 /* The same where the recording is all there is: SQLite drops whole tables without visiting rows. */
 static const char drop_all_sql[] =
-	"DELETE FROM finding_rows; DELETE FROM ladders; DELETE FROM states; DELETE FROM dwells;"
+	"DELETE FROM mark_hits; DELETE FROM finding_rows; DELETE FROM ladders; DELETE FROM states; "
+	"DELETE FROM dwells;"
 	"DELETE FROM reuses; DELETE FROM resets; DELETE FROM losses; DELETE FROM connections;"
 	"DELETE FROM hosts; DELETE FROM paths; DELETE FROM outcomes; DELETE FROM applications;";
 
@@ -134,6 +136,8 @@ static const char *const drop_recording_sql[] = {
 	drop_linktypes_sql,
 	"DELETE FROM captures WHERE recording_id = ?",
 	"DELETE FROM decode_counts WHERE recording_id = ?",
+	"DELETE FROM recording_marks WHERE recording_id = ?",
+	"DELETE FROM marks WHERE id NOT IN (SELECT mark_id FROM recording_marks)",
 	"DELETE FROM recordings WHERE id = ?",
 };
 
@@ -209,7 +213,9 @@ bool recording_drop_orphans(struct store *store, struct error *err)
 		"DELETE FROM outcomes WHERE"
 		" NOT EXISTS(SELECT 1 FROM connections WHERE outcome_id = outcomes.id);"
 		"DELETE FROM paths WHERE id NOT IN"
-		" (SELECT path_id FROM connections WHERE path_id IS NOT NULL);";
+		" (SELECT path_id FROM connections WHERE path_id IS NOT NULL);"
+		"DELETE FROM applications WHERE id NOT IN"
+		" (SELECT application_id FROM connections WHERE application_id IS NOT NULL);";
 
 	return schema_run(store->file.db, sql, err) || store_failed(store, err);
 }

@@ -121,13 +121,6 @@ static const char *const table_sql[] = {
 	" timeline INTEGER NOT NULL"
 	") STRICT",
 
-	"CREATE TABLE applications("
-	" id INTEGER PRIMARY KEY,"
-	" name TEXT NOT NULL,"
-	" category TEXT,"
-	" UNIQUE(name, category)"
-	") STRICT",
-
 	"CREATE TABLE connections("
 	" id INTEGER PRIMARY KEY,"
 	" capture_id INTEGER NOT NULL REFERENCES captures(id) ON DELETE CASCADE,"
@@ -236,9 +229,47 @@ static const char *const table_sql[] = {
 	") STRICT, WITHOUT ROWID",
 };
 
+/* New in version 2. */
+static const char *const table_sql_2[] = {
+	"CREATE TABLE applications("
+	" id INTEGER PRIMARY KEY,"
+	" name TEXT NOT NULL,"
+	" category TEXT,"
+	" guessed INTEGER NOT NULL,"
+	" server_name TEXT,"
+	" UNIQUE(name, category, guessed, server_name)"
+	") STRICT",
+
+	"CREATE TABLE marks("
+	" id INTEGER PRIMARY KEY,"
+	" text TEXT NOT NULL,"
+	" bytes BLOB NOT NULL UNIQUE"
+	") STRICT",
+
+	"CREATE TABLE recording_marks("
+	" recording_id INTEGER NOT NULL REFERENCES recordings(id) ON DELETE CASCADE,"
+	" mark_id INTEGER NOT NULL REFERENCES marks(id),"
+	" PRIMARY KEY(recording_id, mark_id)"
+	") STRICT, WITHOUT ROWID",
+
+	"CREATE TABLE mark_hits("
+	" connection_id INTEGER NOT NULL REFERENCES connections(id) ON DELETE CASCADE,"
+	" position INTEGER NOT NULL,"
+	" mark_id INTEGER NOT NULL REFERENCES marks(id),"
+	" side INTEGER NOT NULL,"
+	" stream_offset INTEGER NOT NULL,"
+	" ts_ns INTEGER NOT NULL,"
+	" packet INTEGER NOT NULL,"
+	" capture_id INTEGER NOT NULL REFERENCES captures(id) ON DELETE CASCADE,"
+	" count INTEGER NOT NULL,"
+	" PRIMARY KEY(connection_id, position)"
+	") STRICT, WITHOUT ROWID",
+};
+
 static const char *const index_names[] = {
 	"connections_first",     "connections_outcome", "connections_initiator",
 	"connections_responder", "findings_code",       "hosts_address",
+	"mark_hits_mark",
 };
 
 static const char index_sql[] =
@@ -249,7 +280,8 @@ static const char index_sql[] =
 	"CREATE INDEX IF NOT EXISTS connections_responder"
 	" ON connections(responder_id, responder_port);"
 	"CREATE INDEX IF NOT EXISTS findings_code ON finding_rows(code_id);"
-	"CREATE INDEX IF NOT EXISTS hosts_address ON hosts(address);";
+	"CREATE INDEX IF NOT EXISTS hosts_address ON hosts(address);"
+	"CREATE INDEX IF NOT EXISTS mark_hits_mark ON mark_hits(mark_id);";
 
 bool schema_run(sqlite3 *db, const char *sql, struct error *err)
 {
@@ -266,13 +298,33 @@ static bool pragma_set(sqlite3 *db, const char *name, int value, struct error *e
 	return schema_run(db, sql, err);
 }
 
+static bool create_tables(sqlite3 *db, const char *const *sql, size_t count, struct error *err)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!schema_run(db, sql[i], err))
+			return false;
+	return true;
+}
+
+static bool create_tables_2(sqlite3 *db, struct error *err)
+{
+	return create_tables(db, table_sql_2, sizeof(table_sql_2) / sizeof(table_sql_2[0]), err);
+}
+
 bool schema_create(sqlite3 *db, struct error *err)
 {
-	for (size_t i = 0; i < sizeof(table_sql) / sizeof(table_sql[0]); i++)
-		if (!schema_run(db, table_sql[i], err))
-			return false;
-	return schema_create_views(db, err) &&
+	return create_tables(db, table_sql, sizeof(table_sql) / sizeof(table_sql[0]), err) &&
+	       create_tables_2(db, err) && schema_create_views(db, err) &&
 	       pragma_set(db, "application_id", SCHEMA_APPLICATION_ID, err) &&
+	       pragma_set(db, "user_version", SCHEMA_VERSION, err);
+}
+
+/* Version 1 knew no applications: its table of them is empty. */
+bool schema_migrate(sqlite3 *db, struct error *err)
+{
+	return schema_drop_views(db, err) && schema_run(db, "DROP TABLE applications", err) &&
+	       create_tables_2(db, err) && schema_create_views(db, err) &&
+	       schema_create_indexes(db, err) &&
 	       pragma_set(db, "user_version", SCHEMA_VERSION, err);
 }
 

@@ -10,7 +10,8 @@
 
 enum {
 	SCHEMA_APPLICATION_ID = 0x4c535441, /* "LSTA" */
-	SCHEMA_VERSION = 1,                 /* PRAGMA user_version */
+	SCHEMA_VERSION = 2,                 /* PRAGMA user_version */
+	SCHEMA_VERSION_OLDEST = 1,          /* that schema_migrate brings up to date */
 };
 
 /* How a connection's state timeline is kept, column outcomes.timeline. */
@@ -21,6 +22,8 @@ enum timeline_kind {
 
 /* All run inside the caller's transaction; false with err that carries SQLite's message. */
 bool schema_create(sqlite3 *db, struct error *err);
+/* Makes the schema of an older version, SCHEMA_VERSION_OLDEST or later, this one's; the rows stay. */
+bool schema_migrate(sqlite3 *db, struct error *err);
 /* Adds finding codes that the database does not know yet. */
 bool schema_add_finding_codes(sqlite3 *db, struct error *err);
 /* The indexes that only queries need: made after a load, dropped before a load into empty tables. */
@@ -29,6 +32,7 @@ bool schema_drop_indexes(sqlite3 *db, struct error *err);
 
 /* The views; in views.c. */
 bool schema_create_views(sqlite3 *db, struct error *err);
+bool schema_drop_views(sqlite3 *db, struct error *err);
 
 /* Runs statements without results. */
 bool schema_run(sqlite3 *db, const char *sql, struct error *err);

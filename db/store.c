@@ -40,6 +40,7 @@ void store_close(struct store *store)
 		sqlite3_finalize(store->statement[i]);
 	database_file_close(&store->file);
 	free(store->ladder);
+	free(store->mark_ids);
 	free(store);
 }
 
@@ -104,7 +105,7 @@ static bool begin(struct store *store, const struct recording *recording, struct
 	if (!schema_add_finding_codes(store->file.db, err))
 		return store_failed(store, err);
 	if (!recording_drop_earlier(store, recording, err) || !check_fresh(store, err) ||
-	    !recording_add(store, recording, err))
+	    !recording_add(store, recording, err) || !marks_add(store, recording, err))
 		return false;
 	if (!dictionaries_begin(store->dictionaries, err))
 		return store_failed(store, err);

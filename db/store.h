@@ -29,6 +29,13 @@ struct store *store_open(const char *path, enum store_mode mode, struct error *e
 void store_close(struct store *store);      /* rolls back what is not committed; NULL is fine */
 sqlite3 *store_handle(struct store *store); /* for report and query, which only read */
 
+/* A string that the streams of a recording were searched for. */
+struct recording_mark {
+	const char *text; /* as the user wrote it */
+	const uint8_t *bytes;
+	size_t length;
+};
+
 /* What a recording was analysed with. */
 struct recording {
 	const char *filter; /* NULL: none */
@@ -36,6 +43,8 @@ struct recording {
 	bool replace; /* false: standard input and interfaces always append */
 	int64_t msl_ns, idle_timeout_ns, stuck_ns;
 	bool keep_duplicates, verify_checksums;
+	const struct recording_mark *marks; /* mark_hit.mark counts them from 0 */
+	size_t mark_count;
 	const struct feed *feed; /* its files; counts may still grow until store_commit */
 };
 

@@ -15,6 +15,7 @@ enum store_statement {
 	ADD_STATE,
 	ADD_LADDER,
 	ADD_FINDING,
+	ADD_MARK_HIT,
 	STORE_STATEMENTS
 };
 
@@ -30,6 +31,7 @@ struct store {
 	int64_t recording_id, capture_base; /* captures have capture_base + index of the file */
 	int64_t first_connection, next_connection;
 	int64_t msl_ns;
+	int64_t *mark_ids; /* owned; of the strings it is searched for, in their order */
 	/* The end of TIME_WAIT watching, as the first unverified TIME_WAIT showed it: what ends there
 	 * too need not be stored a connection. NONE_NS: none so far. */
 	int64_t watched_until_ns;
@@ -44,6 +46,9 @@ bool recording_finish(struct store *store, const struct recording *recording,
 		      struct error *err);
 /* Drops dictionary rows that nothing refers to any more. */
 bool recording_drop_orphans(struct store *store, struct error *err);
+
+/* mark_rows.c: the strings the recording is searched for */
+bool marks_add(struct store *store, const struct recording *recording, struct error *err);
 
 /* connection_rows.c: rows of one verdict */
 bool connection_prepare(struct store *store, struct error *err);

@@ -1,4 +1,4 @@
-/* The views: `teardowns` and `findings` are the contract's, `timeline` is for people.
+/* The views: `teardowns` and `findings` are the contract's, `timeline` and `found` are for people.
  *
  * Every joined table is LEFT JOINed by its key: SQLite then leaves out what a query without
  * aggregates does not ask for, and still turns the join round where it filters by such a column. */
@@ -108,6 +108,8 @@ static const struct view_column teardown_columns[] = {
 	{"rst_ns", LAST_NS " - s.rst_back_ns"},
 	{"end_ns", LAST_NS " - c.end_back_ns"},
 	{"closing_ns", "d.closing_ns"},
+	{"application_guessed", "a.guessed"},
+	{"server_name", "a.server_name"},
 };
 
 static const char teardowns_from[] = "FROM connections AS c\n"
@@ -195,6 +197,21 @@ static void append_findings(sqlite3_str *sql)
 				   " LEFT JOIN finding_codes AS k ON k.id = f.code_id;\n");
 }
 
+static void append_found(sqlite3_str *sql)
+{
+	sqlite3_str_appendall(sql, "CREATE VIEW found AS SELECT\n"
+				   " h.connection_id AS connection_id,\n"
+				   " m.text AS mark,\n ");
+	append_case(sql, "h.side", SIDES, name_of_side);
+	sqlite3_str_appendall(sql, " AS side,\n"
+				   " h.stream_offset AS stream_offset,\n"
+				   " h.ts_ns AS ts_ns,\n"
+				   " h.packet AS packet,\n"
+				   " h.count AS count\n"
+				   "FROM mark_hits AS h\n"
+				   " LEFT JOIN marks AS m ON m.id = h.mark_id;\n");
+}
+
 /* One state of the regular close: where it has a place in the order of sides and times. */
 struct regular_state {
 	const char *side; /* column of regular_closes */
@@ -234,6 +251,14 @@ static void append_timeline(sqlite3_str *sql)
 	sqlite3_str_appendall(sql, ");\n");
 }
 
+bool schema_drop_views(sqlite3 *db, struct error *err)
+{
+	return schema_run(db,
+			  "DROP VIEW teardowns; DROP VIEW findings; DROP VIEW timeline;"
+			  "DROP VIEW regular_closes; DROP VIEW IF EXISTS found;",
+			  err);
+}
+
 bool schema_create_views(sqlite3 *db, struct error *err)
 {
 	sqlite3_str *sql = sqlite3_str_new(db);
@@ -245,6 +270,7 @@ bool schema_create_views(sqlite3 *db, struct error *err)
 	append_view(sql, "regular_closes", close_columns,
 		    sizeof(close_columns) / sizeof(close_columns[0]), closes_from);
 	append_findings(sql);
+	append_found(sql);
 	append_timeline(sql);
 	text = sqlite3_str_finish(sql);
 	if (!text)
