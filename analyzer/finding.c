@@ -286,6 +286,15 @@ static const struct finding_kind kinds[FINDING_CODES] = {
 				  "the bytes stand in line in the stream.",
 			.basis = "RFC 6093, 5",
 		},
+	[FINDING_DPI_RISK] =
+		{
+			.code = "dpi-risk",
+			.severity = SEVERITY_INFO,
+			.title = "nDPI finds something risky in what the connection carries",
+			.advice = "Read in the detail which risk it is, and decide whether this "
+				  "application may do that in your network.",
+			.basis = "nDPI 4.2, flow risks",
+		},
 };
 
 const struct finding_kind *finding_kind(enum finding_code code)

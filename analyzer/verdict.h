@@ -189,7 +189,7 @@ struct verdict_direction {
 
 /* What nDPI makes of a connection. */
 struct application {
-	const char *name;         /* "TLS.Google" */
+	const char *name;         /* "TLS.Google"; NULL: unknown, but risky */
 	const char *category;     /* "Web" */
 	bool guessed;             /* by port or address: the bytes did not decide it */
 	const char *server_name;  /* TLS SNI or HTTP host; NULL: none was seen */

@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
+#include "streams/dpi.h"
 
 #ifndef LASTACK_VERSION
 #error "LASTACK_VERSION must be defined by the build"
@@ -42,6 +43,17 @@ static void usage(FILE *out)
 	      "the version. Start with:\n"
 	      "  lastack analyze capture.pcap\n",
 	      out);
+}
+
+static enum exit_code version(void)
+{
+	const char *ndpi = dpi_version();
+
+	if (ndpi)
+		printf("lastack " LASTACK_VERSION " (nDPI %s)\n", ndpi);
+	else
+		puts("lastack " LASTACK_VERSION " (without nDPI)");
+	return EXIT_DONE;
 }
 
 static enum exit_code unknown_command(const char *word)
@@ -93,8 +105,7 @@ static enum exit_code dispatch(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
-		puts("lastack " LASTACK_VERSION);
-		return EXIT_DONE;
+		return version();
 	}
 	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
 		usage(stdout);

@@ -1,5 +1,6 @@
 /* lastack query: connections of a database, filtered, or the answer to a statement. */
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/finding.h"
@@ -8,6 +9,7 @@
 #include "cli/database.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
+#include "cli/values.h"
 #include "db/query.h"
 #include "report/rows.h"
 #include "report/teardowns.h"
@@ -18,7 +20,7 @@
 enum { TABLE_LIMIT = 100 };
 
 struct query_options {
-	const char *database, *finding, *host, *sql;
+	const char *database, *finding, *host, *sql, *application, *server_name, *contains;
 	int teardown, closer; /* -1: any */
 	int format;           /* enum rows_format */
 	uint64_t port, limit; /* UNSET_COUNT: not given */
@@ -84,6 +86,22 @@ static const struct option_spec specs[] = {
 	 .low = 0,
 	 .high = 65535,
 	 .help = "either end has this port; with --host, that end"},
+	{.name = "application",
+	 .kind = OPTION_TEXT,
+	 .value = "NAME",
+	 .offset = FIELD(application),
+	 .help = "nDPI's name of it, whole or one part: TLS, Google, TLS.Google"},
+	{.name = "server-name",
+	 .kind = OPTION_TEXT,
+	 .value = "TEXT",
+	 .offset = FIELD(server_name),
+	 .help = "the name asked for in TLS (SNI) or HTTP contains this"},
+	{.name = "contains",
+	 .kind = OPTION_TEXT,
+	 .value = "TEXT",
+	 .offset = FIELD(contains),
+	 .help = "one of its streams contains this, or the bytes hex:0a0b0c; 'analyze --mark' must "
+		 "have looked for it"},
 	{.name = "since",
 	 .kind = OPTION_TIME,
 	 .value = "TIME",
@@ -157,7 +175,8 @@ static bool check_finding(const char *code, struct error *err)
 static bool check(const struct query_options *options, struct error *err)
 {
 	bool filtered = options->teardown >= 0 || options->closer >= 0 || options->finding ||
-			options->host || options->port != UNSET_COUNT ||
+			options->host || options->application || options->server_name ||
+			options->contains || options->port != UNSET_COUNT ||
 			options->since_ns != UNSET_NS || options->until_ns != UNSET_NS;
 
 	if (options->sql && filtered)
@@ -169,11 +188,16 @@ static bool check(const struct query_options *options, struct error *err)
 static sqlite3_stmt *prepare(struct store *store, const struct query_options *options,
 			     uint64_t limit, struct error *err)
 {
+	sqlite3_stmt *statement;
+	uint8_t *bytes = NULL;
 	struct query_filter filter = {
 		.teardown = options->teardown < 0 ? NULL : teardowns[options->teardown],
 		.closer = options->closer < 0 ? NULL : closers[options->closer],
 		.finding = options->finding,
 		.host = options->host,
+		.application = options->application,
+		.server_name = options->server_name,
+		.contains = options->contains,
 		.has_port = options->port != UNSET_COUNT,
 		.port = (uint16_t)options->port,
 		.has_since = options->since_ns != UNSET_NS,
@@ -186,7 +210,15 @@ static sqlite3_stmt *prepare(struct store *store, const struct query_options *op
 
 	if (options->sql)
 		return query_prepare_sql(store, options->sql, err);
-	return query_prepare(store, &filter, err);
+	if (options->contains &&
+	    !value_bytes(options->contains, &bytes, &filter.contains_length, err)) {
+		error_prefix(err, "--contains");
+		return NULL;
+	}
+	filter.contains_bytes = bytes;
+	statement = query_prepare(store, &filter, err);
+	free(bytes);
+	return statement;
 }
 
 static bool write_rows(sqlite3_stmt *statement, const struct query_options *options, uint64_t limit,

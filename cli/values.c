@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -273,5 +274,49 @@ bool value_time(const char *text, int64_t *out, struct error *err)
 	if (__builtin_mul_overflow(seconds, (int64_t)NS_PER_S, &whole) ||
 	    __builtin_add_overflow(whole, (int64_t)ns, out))
 		return error_set(err, "'%s' is outside the years 1678 to 2262", text);
+	return true;
+}
+
+/* The value of a hexadecimal digit; -1 for all else. */
+static int digit_of(char c)
+{
+	if (isdigit((unsigned char)c))
+		return c - '0';
+	return isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 : -1;
+}
+
+static bool take_hex(const char *digits, uint8_t *bytes, size_t length)
+{
+	for (size_t i = 0; i < length; i++) {
+		int high = digit_of(digits[2 * i]), low = digit_of(digits[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		bytes[i] = (uint8_t)(high * 16 + low);
+	}
+	return true;
+}
+
+bool value_bytes(const char *text, uint8_t **bytes, size_t *length, struct error *err)
+{
+	bool hex = strncmp(text, "hex:", 4) == 0;
+	size_t letters = strlen(text) - (hex ? 4 : 0);
+	uint8_t *out;
+
+	if (letters == 0)
+		return error_set(err, "'%s' has no bytes; write a text, or hex:0a0b0c", text);
+	if (hex && letters % 2 != 0)
+		return error_set(err, "'%s' has an odd number of digits", text);
+	out = malloc(letters);
+	if (!out)
+		return error_set(err, "out of memory");
+	if (!hex)
+		memcpy(out, text, letters);
+	else if (!take_hex(text + 4, out, letters / 2)) {
+		free(out);
+		return error_set(err, "'%s' has a character that is no hexadecimal digit", text);
+	}
+	*bytes = out;
+	*length = hex ? letters / 2 : letters;
 	return true;
 }

@@ -1,4 +1,4 @@
-/* Option values from text: counts, sizes, durations, times. Integer arithmetic throughout, so that
+/* Option values from text: counts, sizes, durations, times, bytes. Integer arithmetic throughout, so that
  * 0.1 seconds are 100,000,000 ns and what does not fit is refused, never rounded.
  *
  * Each returns false, with a sentence in err that quotes the text, where it is not one. */
@@ -6,6 +6,7 @@
 #define LASTACK_CLI_VALUES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -19,5 +20,7 @@ bool value_duration(const char *text, int64_t *out, struct error *err);
 /* ISO 8601 ("2024-05-01", "2024-05-01T10:00", "2024-05-01 10:00:00.5Z", "...+02:00"; UTC where no
  * zone is given) or seconds since the Unix epoch ("1714557600.25"). In ns since the epoch. */
 bool value_time(const char *text, int64_t *out, struct error *err);
+/* "text", or "hex:0a0b0c": pairs of digits; at least one byte. *bytes is the caller's to free. */
+bool value_bytes(const char *text, uint8_t **bytes, size_t *length, struct error *err);
 
 #endif

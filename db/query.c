@@ -81,6 +81,19 @@ static void append_end(sqlite3_str *sql, const struct query_filter *f, const cha
 		sqlite3_str_appendf(sql, " AND %s_port = :port", end);
 }
 
+/* Part of a connection's application; a name like FTP_CONTROL is no pattern. */
+static void append_application(sqlite3_str *sql, const struct query_filter *f)
+{
+	sqlite3_str_appendall(sql, " AND application_id IN (SELECT id FROM applications WHERE 1");
+	if (f->application)
+		sqlite3_str_appendall(sql, " AND instr('.' || lower(name) || '.',"
+					   " '.' || lower(:application) || '.') > 0");
+	if (f->server_name)
+		sqlite3_str_appendall(sql,
+				      " AND instr(lower(server_name), lower(:server_name)) > 0");
+	sqlite3_str_appendall(sql, ")");
+}
+
 static void append_conditions(sqlite3_str *sql, const struct query_filter *f)
 {
 	if (f->teardown || f->closer) {
@@ -101,10 +114,22 @@ static void append_conditions(sqlite3_str *sql, const struct query_filter *f)
 		append_end(sql, f, "responder");
 		sqlite3_str_appendall(sql, ")");
 	}
+	if (f->application || f->server_name)
+		append_application(sql, f);
+	if (f->contains)
+		sqlite3_str_appendall(sql, " AND id IN (SELECT connection_id FROM mark_hits WHERE"
+					   " mark_id IN (SELECT id FROM marks WHERE"
+					   " bytes = :contains))");
 	if (f->has_since)
 		sqlite3_str_appendall(sql, " AND first_ns >= :since");
 	if (f->has_until)
 		sqlite3_str_appendall(sql, " AND first_ns < :until");
+}
+
+static bool any_condition(const struct query_filter *f)
+{
+	return f->teardown || f->closer || f->finding || f->host || f->has_port || f->application ||
+	       f->server_name || f->contains || f->has_since || f->has_until;
 }
 
 static char *filter_sql(const struct query_filter *f)
@@ -112,8 +137,7 @@ static char *filter_sql(const struct query_filter *f)
 	sqlite3_str *sql = sqlite3_str_new(NULL);
 
 	sqlite3_str_appendall(sql, "SELECT * FROM teardowns");
-	if (f->limit > 0 || f->teardown || f->closer || f->finding || f->host || f->has_port ||
-	    f->has_since || f->has_until) {
+	if (f->limit > 0 || any_condition(f)) {
 		sqlite3_str_appendall(
 			sql, " WHERE connection_id IN (SELECT id FROM connections WHERE 1");
 		append_conditions(sql, f);
@@ -141,12 +165,17 @@ static void bind_name(sqlite3_stmt *s, const char *name, const char *value)
 		sqlite3_bind_text(s, index, value, -1, SQLITE_TRANSIENT);
 }
 
-static void bind_key(sqlite3_stmt *s, const char *name, const uint8_t key[ADDRESS_KEY_SIZE])
+static void bind_bytes(sqlite3_stmt *s, const char *name, const uint8_t *bytes, size_t length)
 {
 	int index = sqlite3_bind_parameter_index(s, name);
 
 	if (index > 0)
-		sqlite3_bind_blob(s, index, key, ADDRESS_KEY_SIZE, SQLITE_TRANSIENT);
+		sqlite3_bind_blob64(s, index, bytes, length, SQLITE_TRANSIENT);
+}
+
+static void bind_key(sqlite3_stmt *s, const char *name, const uint8_t key[ADDRESS_KEY_SIZE])
+{
+	bind_bytes(s, name, key, ADDRESS_KEY_SIZE);
 }
 
 /* Parameters that the statement does not have are passed over. */
@@ -161,9 +190,35 @@ static void bind_filter(sqlite3_stmt *s, const struct query_filter *f,
 	bind_key(s, ":high", range->high);
 	bind_number(s, ":version", range->version);
 	bind_number(s, ":port", f->port);
+	bind_name(s, ":application", f->application);
+	bind_name(s, ":server_name", f->server_name);
+	bind_bytes(s, ":contains", f->contains_bytes, f->contains_length);
 	bind_number(s, ":since", f->since_ns);
 	bind_number(s, ":until", f->until_ns);
 	bind_number(s, ":limit", f->limit > INT64_MAX ? INT64_MAX : (int64_t)f->limit);
+}
+
+/* Nothing is found where nobody looked: that shall not pass for an answer. */
+static bool was_searched_for(sqlite3 *db, const struct query_filter *f, struct error *err)
+{
+	sqlite3_stmt *s;
+	int step;
+
+	if (!f->contains)
+		return true;
+	if (sqlite3_prepare_v2(db,
+			       "SELECT 1 FROM recording_marks WHERE mark_id ="
+			       " (SELECT id FROM marks WHERE bytes = :contains)",
+			       -1, &s, NULL) != SQLITE_OK)
+		return error_set(err, "%s", sqlite3_errmsg(db));
+	bind_bytes(s, ":contains", f->contains_bytes, f->contains_length);
+	step = sqlite3_step(s);
+	sqlite3_finalize(s);
+	return step == SQLITE_ROW ||
+	       error_set(err,
+			 "no recording in this database was searched for \"%s\"; analyze the "
+			 "captures again with --mark '%s'",
+			 f->contains, f->contains);
 }
 
 sqlite3_stmt *query_prepare(struct store *store, const struct query_filter *filter,
@@ -174,7 +229,7 @@ sqlite3_stmt *query_prepare(struct store *store, const struct query_filter *filt
 	sqlite3_stmt *s = NULL;
 	char *sql;
 
-	if (!filter_check(filter, &range, err))
+	if (!filter_check(filter, &range, err) || !was_searched_for(db, filter, err))
 		return NULL;
 	sql = filter_sql(filter);
 	if (!sql) {

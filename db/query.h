@@ -6,6 +6,7 @@
 #define LASTACK_DB_QUERY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <sqlite3.h>
@@ -19,6 +20,11 @@ struct query_filter {
 	const char *closer;   /* "initiator", "responder", "both", "none" */
 	const char *finding;  /* a code: has at least one such finding */
 	const char *host; /* an address, or a prefix "10.0.0.0/8", "2001:db8::/32"; either end */
+	const char *application; /* "TLS.Google", or one part of it; whatever the case */
+	const char *server_name; /* part of it; whatever the case */
+	const char *contains;    /* as the user wrote it: a stream holds these bytes: */
+	const uint8_t *contains_bytes;
+	size_t contains_length;
 	bool has_port;
 	uint16_t port; /* of either end; with host, of that host's end */
 	bool has_since, has_until;
@@ -28,7 +34,7 @@ struct query_filter {
 };
 
 /* All columns of `teardowns`, in order of first_ns, then connection_id. NULL with err that quotes a
- * value that is no name, code, address or prefix. */
+ * value that is no name, code, address or prefix, or that no recording was searched for. */
 sqlite3_stmt *query_prepare(struct store *store, const struct query_filter *filter,
 			    struct error *err);
 

@@ -189,6 +189,9 @@ static void full_direction(struct verdict_direction *d, int side)
 	};
 }
 
+static const struct application google = {
+	.name = "TLS.Google", .category = "Web", .server_name = "www.example.com"};
+
 static void full_parts(struct scene_verdict *scene)
 {
 	struct verdict *v = &scene->v;
@@ -277,6 +280,7 @@ void scene_full(struct scene_verdict *scene)
 		.handshake_rtt_ns = 73,
 		.rst_ns = SCENE_START_NS + 80000,
 		.end_ns = SCENE_START_NS + 81000,
+		.application = &google,
 	};
 	full_direction(&v->dir[SIDE_INITIATOR], SIDE_INITIATOR);
 	full_direction(&v->dir[SIDE_RESPONDER], SIDE_RESPONDER);

@@ -46,7 +46,7 @@ static const char contract_columns[] =
 	"last_ack_ns|rst_by|rst_stage|rst_cause|rst_silence_ns|rst_injected|"
 	"rst_in_window|rst_out_of_window|application|application_category|conn_state|"
 	"history|tunnel|handshake_rtt_ns|fin_ns_initiator|fin_ns_responder|rst_ns|"
-	"end_ns|closing_ns";
+	"end_ns|closing_ns|application_guessed|server_name";
 
 /* The text before the next '|'; the rest in *list, NULL behind the last one. */
 static const char *next_item(const char **list)
@@ -96,18 +96,18 @@ static void test_schema(void **state)
 	store = store_of(&scene);
 	db = store_handle(store);
 	assert_string_equal(scene_value(db, "PRAGMA application_id"), "1280529473"); /* LSTA */
-	assert_string_equal(scene_value(db, "PRAGMA user_version"), "1");
+	assert_string_equal(scene_value(db, "PRAGMA user_version"), "2");
 	assert_string_equal(scene_value(db, "SELECT count(*) FROM pragma_table_list WHERE type ="
 					    " 'table' AND name NOT LIKE 'sqlite%' AND NOT strict"),
 			    "0");
 	assert_string_equal(scene_value(db, "SELECT group_concat(name) FROM"
 					    " pragma_table_info('findings')"),
 			    "connection_id,code,severity,side,ts_ns,packet,count,detail");
-	assert_string_equal(scene_value(db, "SELECT count(*) FROM finding_codes"), "29");
+	assert_string_equal(scene_value(db, "SELECT count(*) FROM finding_codes"), "30");
 	assert_string_equal(scene_value(db,
 					"SELECT count(*) FROM sqlite_schema WHERE type = 'index'"
 					" AND sql IS NOT NULL"),
-			    "6");
+			    "7");
 	store_close(store);
 }
 
@@ -159,7 +159,7 @@ static void test_clean_close_round_trip(void **state)
 		"ok|95|3001|0|0|0|0|30000|20000|initiator|unverified|1700000000000520000|"
 		"59999480000|0|NULL|NULL|NULL|NULL|70000|30000|90000|20000|NULL|NULL|NULL|NULL|"
 		"0|0|0|NULL|NULL|SF|ShADadFf|NULL|150000|1700000000000400000|"
-		"1700000000000500000|NULL|1700000000000520000|NULL";
+		"1700000000000500000|NULL|1700000000000520000|NULL|NULL|NULL";
 	struct scene_verdict scene;
 	struct store *store;
 
@@ -179,9 +179,9 @@ static void test_full_verdict_round_trip(void **state)
 		"1700000000000090000|11|22|3|5000000000|10000000000|13|26|17|34|rst_after_fin|"
 		"1|both|reset|77|violated|unverified|5|4294967295|19|38|23|46|29|NULL|both|"
 		"reused_early|1700000000000008000|41|2|43|peer|none|syn_ack|31|30|47|53|"
-		"responder|close_wait|unread_data|61|1|67|71|NULL|NULL|RSTR|DdFfr|"
+		"responder|close_wait|unread_data|61|1|67|71|TLS.Google|Web|RSTR|DdFfr|"
 		"gre(key 5) > vxlan(vni 42)|73|1700000000000005000|1700000000000010000|"
-		"1700000000000080000|1700000000000081000|59";
+		"1700000000000080000|1700000000000081000|59|0|www.example.com";
 	struct scene_verdict scene;
 	struct store *store;
 	sqlite3 *db;
@@ -212,7 +212,7 @@ static void test_absent_is_null(void **state)
 		"1700000000000000000|1|0|0|0|0|0|0|0|0|unanswered|0|none|capture_end|0|none|"
 		"none|NULL|NULL|NULL|NULL|0|0|NULL|NULL|none|not_applicable|NULL|NULL|0|NULL|"
 		"NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|0|0|0|NULL|NULL|S0|S|"
-		"NULL|NULL|NULL|NULL|NULL|NULL|NULL";
+		"NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL";
 	struct scene_verdict scene;
 	struct store *store;
 

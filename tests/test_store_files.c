@@ -82,7 +82,7 @@ static void test_what_is_not_ours_is_refused(void **state)
 
 static void test_other_versions_are_refused(void **state)
 {
-	static const char *const pragma[] = {"PRAGMA user_version = 2", "PRAGMA user_version = 0"};
+	static const char *const pragma[] = {"PRAGMA user_version = 3", "PRAGMA user_version = 0"};
 	static const char *const reason[] = {"newer lastack", "unknown schema version 0"};
 	char *folder = scene_folder();
 	const char *path = scene_path(folder, "x.db");
@@ -98,6 +98,63 @@ static void test_other_versions_are_refused(void **state)
 		scene_expect_refusal(path, STORE_READ, reason[i]);
 		scene_assert_unchanged(path, before);
 	}
+	scene_remove(folder);
+}
+
+/* tests/schema_1.sql as a database. */
+static void make_version_1(const char *path)
+{
+	struct scene_bytes sql = scene_read(SOURCE_ROOT "/tests/schema_1.sql");
+	char *text = strndup((const char *)sql.bytes, sql.size);
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s", sqlite3_errmsg(db));
+	sqlite3_close(db);
+	free(text);
+	free(sql.bytes);
+}
+
+/* The schema that a new database has, whitespace aside. */
+static char *schema_of(const char *path)
+{
+	return strdup(scene_file_value(path, "SELECT group_concat(sql, ';') FROM"
+					     " (SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL"
+					     " ORDER BY name)"));
+}
+
+static void test_version_1_is_brought_up_to_date(void **state)
+{
+	static const enum store_mode modes[] = {STORE_WRITE, STORE_READ};
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	const char *fresh = scene_path(folder, "fresh.db");
+	char *wanted;
+
+	(void)state;
+	scene_store_file(fresh, "/real/a", 1);
+	wanted = schema_of(fresh);
+	for (int i = 0; i < 2; i++) {
+		char *schema;
+
+		make_version_1(path);
+		store_close(scene_open(path, modes[i]));
+		assert_string_equal(scene_file_value(path, "PRAGMA user_version"), "2");
+		schema = schema_of(path);
+		assert_string_equal(schema, wanted);
+		free(schema);
+		assert_string_equal(scene_file_value(path,
+						     "SELECT connection_id || ' ' || teardown"
+						     " FROM teardowns WHERE application_guessed"
+						     " IS NULL"),
+				    "1 four_way");
+		scene_store_file(path, "/real/a", 2);
+		assert_string_equal(scene_file_value(path, SCENE_COUNTS), "2 2 3");
+		scene_expect_sound(path);
+		unlink(path);
+	}
+	free(wanted);
 	scene_remove(folder);
 }
 
@@ -224,6 +281,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_stored_leaves_no_file),
 		cmocka_unit_test(test_what_is_not_ours_is_refused),
 		cmocka_unit_test(test_other_versions_are_refused),
+		cmocka_unit_test(test_version_1_is_brought_up_to_date),
 		cmocka_unit_test(test_a_damaged_database_is_refused),
 		cmocka_unit_test(test_a_missing_database_suggests_analyze),
 		cmocka_unit_test(test_a_second_writer_is_told),

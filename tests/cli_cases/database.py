@@ -24,7 +24,8 @@ TEARDOWNS = """
 	close_wait_ns fin_wait_1_ns fin_wait_2_ns last_ack_ns
 	rst_by rst_stage rst_cause rst_silence_ns rst_injected rst_in_window rst_out_of_window
 	application application_category conn_state history tunnel
-	handshake_rtt_ns fin_ns_initiator fin_ns_responder rst_ns end_ns closing_ns""".split()
+	handshake_rtt_ns fin_ns_initiator fin_ns_responder rst_ns end_ns closing_ns
+	application_guessed server_name""".split()
 FINDINGS = "connection_id code severity side ts_ns packet count detail".split()
 
 FIN_CHECKS = {"ok", "violated", "unverified", "none"}

@@ -22,7 +22,7 @@ def case_version(t):
 	"""--version goes to standard output"""
 	done = t.run("--version")
 	t.equal((done.code, done.err), (0, ""), "exit code and complaint", done)
-	t.expect(re.fullmatch(r"lastack \d+\.\d+\.\d+\S*\n", done.out), "name and version", done)
+	t.expect(re.fullmatch(r"lastack \d+\.\d+\.\d+\S* \((nDPI \d\S*|without nDPI)\)\n", done.out), "name and version", done)
 
 
 def case_help_lists_commands(t):
