@@ -396,6 +396,17 @@ static void tell_stuck(struct list *l, const struct connection *c, const struct 
 	}
 }
 
+/* What nDPI finds fault with; of no side. */
+static void tell_risks(struct list *l, const struct epilogue *epilogue)
+{
+	const struct application *a = epilogue->application;
+
+	for (size_t i = 0; a && i < a->risk_count; i++)
+		add(l, FINDING_DPI_RISK, SIDE_NONE, &epilogue->application_at, 1,
+		    "nDPI reports a risk of %s: %s.", a->name ? a->name : "an unknown application",
+		    a->risks[i]);
+}
+
 static void tell_limits(struct list *l, const struct connection *c)
 {
 	static const struct {
@@ -435,5 +446,6 @@ size_t judge_findings(const struct connection *c, const struct rst_hypothesis *r
 	tell_time_wait(&l, c, v);
 	tell_stuck(&l, c, end, v);
 	tell_limits(&l, c);
+	tell_risks(&l, end->epilogue);
 	return l.count;
 }

@@ -15,6 +15,7 @@
 #include "db/store.h"
 #include "report/report.h"
 #include "report/summary.h"
+#include "streams/dpi.h"
 
 /* The run over all recordings. */
 struct analysis {
@@ -127,6 +128,26 @@ static struct pipeline pipeline_of(struct analysis *analysis, struct feed *feed,
 	};
 }
 
+/* Runs the pipeline with those who read the streams along. */
+static enum pipeline_result run_pipeline(struct analysis *analysis, struct pipeline *pipeline,
+					 int64_t *id, struct error *err)
+{
+	struct dpi_config config = dpi_defaults();
+	enum pipeline_result result;
+	struct dpi *dpi = NULL;
+
+	memcpy(config.hash_key, pipeline->engine.hash_key, sizeof(config.hash_key));
+	if (!analysis->options->no_dpi && dpi_version()) {
+		dpi = dpi_new(&config, err);
+		if (!dpi)
+			return PIPELINE_FAILED;
+		pipeline->consumers[pipeline->consumer_count++] = dpi_consumer(dpi);
+	}
+	result = pipeline_run(pipeline, id, err);
+	dpi_free(dpi);
+	return result;
+}
+
 /* EXIT_DONE: go on with the next recording; else err says why not, where anything is to say. */
 static enum exit_code analyze_recording(struct analysis *analysis, const struct operands *captures,
 					struct error *err)
@@ -155,7 +176,7 @@ static enum exit_code analyze_recording(struct analysis *analysis, const struct 
 	}
 	pipeline = pipeline_of(analysis, feed, captures);
 	progress_start(&analysis->progress, feed);
-	switch (pipeline_run(&pipeline, &id, err)) {
+	switch (run_pipeline(analysis, &pipeline, &id, err)) {
 	case PIPELINE_STORED:
 		tell_problems(analysis, feed);
 		code = remember_recording(analysis, id, err) ? EXIT_DONE : EXIT_FAILED;

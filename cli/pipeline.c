@@ -134,6 +134,8 @@ enum pipeline_result pipeline_run(struct pipeline *pipeline, int64_t *recording_
 	run.decoder = decoder_new(&decoder, err);
 	if (run.decoder)
 		run.engine = engine_new(&pipeline->engine, sink, err);
+	for (size_t i = 0; run.engine && i < pipeline->consumer_count; i++)
+		engine_consume(run.engine, &pipeline->consumers[i]);
 	if (run.engine)
 		result = run_transaction(&run, recording_id, err);
 	sqlite3_progress_handler(handle, 0, NULL, NULL);

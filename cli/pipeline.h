@@ -3,6 +3,7 @@
 #define LASTACK_CLI_PIPELINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "analyzer/engine.h"
@@ -30,6 +31,8 @@ struct pipeline {
 	struct store *store;
 	struct recording recording; /* its feed is the one above */
 	struct engine_config engine;
+	struct consumer consumers[CONSUMERS_MAX]; /* who reads the streams along */
+	size_t consumer_count;
 	struct pipeline_watch watch;
 };
 

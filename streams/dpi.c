@@ -333,6 +333,19 @@ static bool on_data(void *context, struct reading *reading, const struct stream_
 	return true;
 }
 
+/* Mostly nothing more comes: what is not settled now need not wait for the verdict, minutes away. */
+static bool on_ended(void *context, struct reading *reading, struct error *err)
+{
+	struct watched *w = reading->state;
+	struct dpi *dpi = context;
+
+	if (w->flow && !decide(dpi, w, err))
+		return false;
+	if (w->decided)
+		reading->wants[SIDE_INITIATOR] = reading->wants[SIDE_RESPONDER] = false;
+	return true;
+}
+
 /* No payload came: nDPI guesses from the first segment. */
 static bool guess_unused(struct dpi *dpi, struct watched *w, struct error *err)
 {
@@ -386,6 +399,7 @@ struct consumer dpi_consumer(struct dpi *dpi)
 	return (struct consumer){.context = dpi,
 				 .open = on_open,
 				 .data = on_data,
+				 .ended = on_ended,
 				 .finish = on_finish,
 				 .close = on_close};
 }
