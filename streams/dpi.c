@@ -25,7 +25,8 @@ struct watched {
 	ndpi_protocol found;  /* what nDPI said last */
 	uint32_t bytes;       /* of flow, as accounted for */
 	uint8_t packets;      /* given to nDPI */
-	bool midstream, known[SIDES], decided;
+	uint8_t last;         /* who sent the last of them, once spoken */
+	bool midstream, spoken, decided;
 };
 
 struct dpi {
@@ -125,11 +126,16 @@ static void flow_close(struct dpi *dpi, struct watched *w)
 	w->flow = NULL;
 }
 
-/* The names of what nDPI finds fault with; returns how many. */
-static size_t risks_of(const struct ndpi_flow_struct *flow, const char *risks[NDPI_MAX_RISK])
+/* The names of what nDPI finds fault with; returns how many. Judging the URL it leaves to its users. */
+static size_t risks_of(struct ndpi_flow_struct *flow, const char *risks[NDPI_MAX_RISK])
 {
+	ndpi_risk_enum of_url = NDPI_NO_RISK;
 	size_t count = 0;
 
+	if (flow->http.url)
+		of_url = ndpi_validate_url(flow->http.url);
+	if (of_url != NDPI_NO_RISK)
+		NDPI_SET_BIT(flow->risk, of_url);
 	for (int i = NDPI_NO_RISK + 1; i < NDPI_MAX_RISK; i++)
 		if (NDPI_ISSET_BIT(flow->risk, i))
 			risks[count++] = ndpi_risk2str((ndpi_risk_enum)i);
@@ -205,7 +211,7 @@ static bool decide(struct dpi *dpi, struct watched *w, struct error *err)
 }
 
 /* nDPI has named it, and nothing more can come: no certificate, no answer's status, no host. */
-static bool is_settled(const struct watched *w)
+static bool is_settled(struct dpi *dpi, const struct watched *w)
 {
 	const struct ndpi_flow_struct *flow = w->flow;
 
@@ -214,7 +220,7 @@ static bool is_settled(const struct watched *w)
 	if (w->found.app_protocol == NDPI_PROTOCOL_UNKNOWN)
 		return false;
 	return !flow->check_extra_packets || !flow->extra_packets_func ||
-	       flow->num_extra_packets_checked >= flow->max_extra_packets_to_check;
+	       !ndpi_extra_dissection_possible(dpi->module, w->flow);
 }
 
 static void give(struct dpi *dpi, struct watched *w, const struct dpi_packet *packet)
@@ -264,11 +270,25 @@ static void pass_gap(struct watched *w, const struct stream_data *data)
 	w->next[data->side] += data->length > GAP_MAX ? GAP_MAX : (uint32_t)data->length;
 }
 
+/* Who answers acknowledges first, most often in a segment of its own. Without one nDPI 4.2 takes an HTTP
+ * response for more of the request, and does not look at its contents. */
+static void give_ack(struct dpi *dpi, struct watched *w, enum side from)
+{
+	struct dpi_packet packet = {
+		.from = from, .seq = w->next[from], .ack = w->next[!from], .flags = TCP_ACK};
+
+	if (w->spoken && w->last != from)
+		give(dpi, w, &packet);
+	w->spoken = true;
+	w->last = (uint8_t)from;
+}
+
 static void pass_bytes(struct dpi *dpi, struct watched *w, const struct stream_data *data)
 {
 	uint64_t done = 0;
 
-	while (done < data->length && !is_settled(w)) {
+	give_ack(dpi, w, data->side);
+	while (done < data->length && !is_settled(dpi, w)) {
 		uint64_t left = data->length - done;
 		struct dpi_packet packet = {
 			.from = data->side,
@@ -320,7 +340,7 @@ static bool on_data(void *context, struct reading *reading, const struct stream_
 			pass_bytes(dpi, w, data);
 		else
 			pass_gap(w, data);
-		if (is_settled(w) && !decide(dpi, w, err))
+		if (is_settled(dpi, w) && !decide(dpi, w, err))
 			return false;
 	}
 	if (w->decided)
