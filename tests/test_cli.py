@@ -14,11 +14,11 @@ import re
 import sys
 import time
 
-from cli_cases import bench, damage, database, documents, input_options, interruption, output, query
+from cli_cases import applications, bench, damage, database, documents, input_options, interruption, output, query
 from cli_cases import recordings, refusal, report, usage
 
-MODULES = (usage, documents, damage, input_options, recordings, refusal, database, interruption,
-	report, output, query)
+MODULES = (usage, documents, applications, damage, input_options, recordings, refusal, database,
+	interruption, report, output, query)
 
 
 def cases(pattern):

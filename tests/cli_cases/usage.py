@@ -130,7 +130,7 @@ def case_memory_database(t):
 
 
 def case_no_dpi(t):
-	"""--no-dpi is accepted; without applications the columns are NULL"""
+	"""--no-dpi: the columns of applications are NULL"""
 	t.analyze("--no-dpi", t.capture("four_way.pcap"))
 	t.equal(t.sql("SELECT application, application_category FROM teardowns"), [(None, None)],
 		"applications")
