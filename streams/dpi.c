@@ -147,15 +147,20 @@ static bool has_protocol(ndpi_protocol found, uint16_t protocol)
 	return found.master_protocol == protocol || found.app_protocol == protocol;
 }
 
-/* The name that was asked for in TLS or HTTP; the same field holds what DNS or WHOIS was asked about,
- * which is no server's name. False: there is none. */
+/* The name that was asked for in TLS or HTTP. The same field holds what others say of names that are no
+ * server's, or of their own. False: there is none. */
 static bool server_name_of(const struct ndpi_flow_struct *flow, ndpi_protocol found,
 			   char name[SERVER_NAME_BYTES])
 {
+	static const uint16_t others[] = {NDPI_PROTOCOL_DNS,       NDPI_PROTOCOL_WHOIS_DAS,
+					  NDPI_PROTOCOL_MAIL_SMTP, NDPI_PROTOCOL_MAIL_POP,
+					  NDPI_PROTOCOL_MAIL_IMAP, NDPI_PROTOCOL_FTP_CONTROL};
 	size_t length = strnlen(flow->host_server_name, sizeof(flow->host_server_name));
 
-	if (length == 0 || has_protocol(found, NDPI_PROTOCOL_DNS) ||
-	    has_protocol(found, NDPI_PROTOCOL_WHOIS_DAS))
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (has_protocol(found, others[i]))
+			return false;
+	if (length == 0)
 		return false;
 	for (size_t i = 0; i < length; i++) {
 		char c = flow->host_server_name[i];

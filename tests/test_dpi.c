@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "analyzer/engine.h"
 #include "streams/application_table.h"
 #include "streams/dpi.h"
 #include "streams/dpi_packet.h"
@@ -536,11 +537,89 @@ static void test_packets(void **state)
 	free(room);
 }
 
+/* A segment of the connection between the two ends of start(). */
+static void capture(struct engine *engine, uint64_t number, enum side from, uint32_t seq,
+		    uint32_t ack, uint8_t flags, const uint8_t *payload, uint32_t length)
+{
+	static const struct ip_address address[SIDES] = {{{10, 0, 0, 1}}, {{10, 0, 0, 2}}};
+	static const uint16_t port[SIDES] = {40000, 443};
+	struct segment segment = {
+		.ts_ns = INT64_C(1700000000000000000) + (int64_t)number * 1000000,
+		.ts_confirmed = true,
+		.packet = number,
+		.ip_version = 4,
+		.src = address[from],
+		.dst = address[!from],
+		.sport = port[from],
+		.dport = port[!from],
+		.ttl = 64,
+		.ip_id = (uint16_t)number,
+		.seq = seq,
+		.ack = ack,
+		.window = 60000,
+		.flags = flags,
+		.payload_len = length,
+		.payload = payload,
+		.payload_captured = length,
+		.wscale = WSCALE_NONE,
+	};
+	struct error err = {{0}};
+
+	assert_true(engine_time(engine, segment.ts_ns, true, &err));
+	assert_true(engine_segment(engine, &segment, &err));
+}
+
+static bool see_verdict(void *context, const struct verdict *v, struct error *err)
+{
+	int *verdicts = context;
+
+	(void)err;
+	expect(v->application, "TLS", false, "late.example");
+	assert_int_equal(v->application->risk_count > 0, v->finding_count > 0);
+	for (size_t i = 0; i < v->finding_count; i++) {
+		assert_int_equal(v->findings[i].code, FINDING_DPI_RISK);
+		assert_int_equal(v->findings[i].side, SIDE_NONE);
+		assert_int_equal(v->findings[i].packet, 4); /* brought the last piece */
+	}
+	++*verdicts;
+	return true;
+}
+
+/* Through the engine: the second half of the ClientHello comes first, and a part of it twice. */
+static void test_out_of_order(void **state)
+{
+	struct dpi *dpi = dpi_with(dpi_defaults());
+	struct engine_config config = engine_defaults();
+	struct consumer consumer = dpi_consumer(dpi);
+	struct error err = {{0}};
+	int verdicts = 0;
+	struct engine_sink sink = {.verdict = see_verdict, .context = &verdicts};
+	struct engine *engine = engine_new(&config, sink, &err);
+	uint8_t hello[ROOM];
+	uint32_t length = (uint32_t)client_hello("late.example", hello);
+
+	(void)state;
+	engine_consume(engine, &consumer);
+	capture(engine, 1, SIDE_INITIATOR, 1000, 0, TCP_SYN, NULL, 0);
+	capture(engine, 2, SIDE_RESPONDER, 5000, 1001, TCP_SYN | TCP_ACK, NULL, 0);
+	capture(engine, 3, SIDE_INITIATOR, 1001, 5001, TCP_ACK, NULL, 0);
+	capture(engine, 4, SIDE_INITIATOR, 1041, 5001, TCP_ACK, hello + 40, length - 40);
+	capture(engine, 5, SIDE_INITIATOR, 1051, 5001, TCP_ACK, hello + 50, length - 50);
+	capture(engine, 6, SIDE_INITIATOR, 1001, 5001, TCP_ACK, hello, 60);
+	capture(engine, 7, SIDE_RESPONDER, 5001, 1001 + length, TCP_ACK, NULL, 0);
+	assert_true(engine_finish(engine, &err));
+	assert_int_equal(verdicts, 1);
+	engine_free(engine);
+	assert_int_equal(dpi_counts(dpi)->undecided, 0);
+	dpi_free(dpi);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_tls_server_name),
 		cmocka_unit_test(test_split_client_hello),
+		cmocka_unit_test(test_out_of_order),
 		cmocka_unit_test(test_http),
 		cmocka_unit_test(test_server_name_is_printable),
 		cmocka_unit_test(test_guess),
