@@ -18,8 +18,9 @@ static const char *const find_sql[DICTIONARIES] = {
 	[DICTIONARY_HOSTS] = "SELECT id FROM hosts WHERE key = ?1 AND version = ?2",
 	[DICTIONARY_PATHS] = "SELECT id FROM paths WHERE key = ?1",
 	[DICTIONARY_OUTCOMES] = "SELECT id FROM outcomes WHERE key = ?1",
-	[DICTIONARY_APPLICATIONS] = "SELECT id FROM applications WHERE name = ?1 AND"
-				    " category IS ?2 AND guessed = ?3 AND server_name IS ?4",
+	[DICTIONARY_APPLICATIONS] =
+		("SELECT id FROM applications"
+		 " WHERE name = ?1 AND category IS ?2 AND guessed = ?3 AND server_name IS ?4"),
 };
 
 static const char *const insert_sql[DICTIONARIES] = {

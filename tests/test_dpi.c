@@ -407,8 +407,7 @@ static void test_hostile_bytes(void **state)
 		"220 x ESMTP\r\n",
 		"\xffSMBr",
 		"HTTP/1.1 200 OK\r\nServer: ",
-		"\x13"
-		"BitTorrent protocol",
+		"\023BitTorrent protocol",
 		"",
 	};
 	struct dpi *dpi = dpi_with(dpi_defaults());
