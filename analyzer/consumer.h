@@ -45,11 +45,13 @@ struct stream_data {
 	enum side side;  /* who sent it */
 	uint64_t offset; /* of its first byte, from the stream's first one: SYN's number + 1, or the
 	                       * first one known of a midstream connection */
-	const uint8_t *bytes; /* NULL: a gap: the capture does not hold these bytes */
-	uint64_t length;      /* > 0 */
-	uint32_t seq;         /* of its first byte */
-	struct moment at;     /* the segment that brought it; of a gap the one that showed it */
-	uint32_t ack;         /* of that segment, as on the wire */
+	const uint8_t
+		*bytes; /* NULL: a gap: the capture does not hold these bytes, or only as bytes that
+	                       * came too late, outside the window or behind a reset */
+	uint64_t length;  /* > 0 */
+	uint32_t seq;     /* of its first byte */
+	struct moment at; /* the segment that brought it; of a gap the one that showed it */
+	uint32_t ack;     /* of that segment, as on the wire */
 	uint8_t flags;
 };
 

@@ -1,5 +1,6 @@
 #include "analyzer/engine.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +55,7 @@ struct engine *engine_new(const struct engine_config *config, struct engine_sink
 
 void engine_consume(struct engine *e, const struct consumer *consumer)
 {
+	assert(e->streams.consumers < CONSUMERS_MAX);
 	e->streams.consumer[e->streams.consumers++] = *consumer;
 }
 
@@ -322,12 +324,13 @@ static bool read_along(struct engine *e, struct flow *f, struct connection *c,
 
 		if (!streams_aside(e->moved_from, (enum side)n->from, &n->segment,
 				   SEGMENT_MOVED_AWAY, err) ||
-		    !streams_segment(&e->streams, f, c, SIDE_INITIATOR, &n->segment, &n->at, err))
+		    !streams_segment(&e->streams, f, c, SIDE_INITIATOR, &n->segment, &n->at,
+				     e->now_ns, err))
 			return false;
 	}
 	if (!taken)
 		return streams_aside(f, from, a->segment, SEGMENT_TAKEN, err);
-	return streams_segment(&e->streams, f, c, from, a->segment, &a->at, err);
+	return streams_segment(&e->streams, f, c, from, a->segment, &a->at, e->now_ns, err);
 }
 
 static bool deliver(struct engine *e, const struct arrival *a, struct place place,

@@ -18,18 +18,11 @@
 #include "analyzer/consumer.h"
 #include "analyzer/engine.h"
 #include "analyzer/stream_history.h"
+#include "analyzer/stream_pieces.h"
 #include "analyzer/stream_pool.h"
 
 #define STREAM_GRACE_NS (INT64_C(100) * 1000000)
-enum { STREAM_PIECES_MAX = 8192, STREAM_SENT = 4 };
-
-struct stream_block; /* bytes that wait, with the segment that brought them */
-
-struct stream_piece {
-	uint64_t offset;
-	struct stream_block *block; /* owned */
-	uint32_t length;
-};
+enum { STREAM_SENT = 4 };
 
 /* A segment that came lately: how long it was is told when another one contradicts it. */
 struct stream_sent {
@@ -42,31 +35,42 @@ struct stream_sink {
 	void *context;
 };
 
+/* An ACK of the peer: how far, and when. */
+struct stream_ack {
+	uint64_t offset;
+	struct moment at;
+	int64_t now_ns; /* confirmed capture time then */
+};
+
+/* What is not told, as no receiver took it. */
+struct stream_rest {
+	uint64_t beyond_window; /* bytes never accepted by the peer */
+	uint64_t after_reset;
+	struct moment beyond_at, after_reset_at; /* the first segment of each */
+};
+
 struct stream {
-	struct pool_holder holder; /* first: a victim of the pool is a stream */
+	struct pool_holder history_holder, waiting_holder;
 	struct stream_pool *pool;
 	struct stream_sink sink;
 	uint64_t next; /* offset of the next byte to deliver */
 	uint32_t next_seq;
-	uint8_t side;         /* enum side: who sends it */
-	uint8_t overlap;      /* enum overlap_policy */
-	bool started;         /* next_seq is valid */
-	bool fixed_base;      /* the SYN is known: nothing lies below offset 0 */
-	bool end_known;       /* end is valid: its FIN is there */
-	bool suspended;       /* a reset stands: what comes waits, should it be taken back */
-	bool ack_waits;       /* an ACK has passed bytes that have not come */
-	uint64_t end;         /* offset of its FIN */
-	uint64_t acked;       /* the peer's highest believable ACK, as an offset */
-	uint64_t ack_checked; /* acked when ack_waits began */
-	struct moment ack_at;
-	struct stream_piece *piece; /* owned; in use are piece[first] to piece[first + count - 1] */
-	uint32_t first, count, capacity;
-	size_t block_bytes; /* of all pieces */
+	uint8_t side;    /* enum side: who sends it */
+	uint8_t overlap; /* enum overlap_policy */
+	bool fixed_base; /* the SYN is known: nothing lies below offset 0 */
+	bool end_known;  /* end is valid: its FIN is there */
+	bool suspended;  /* a reset stands: what comes waits, should it be taken back */
+	bool ack_waits;  /* pending is valid: an ACK has passed bytes that have not come */
+	uint64_t end;    /* offset of its FIN */
+	struct stream_ack acked,
+		pending; /* the peer's highest believable ACK; the one that waits */
+	struct stream_pieces pieces;
 	struct stream_history history;
 	struct stream_sent sent[STREAM_SENT];
 	uint32_t sent_next;
 	uint64_t gaps, gap_bytes; /* delivered as such */
-	uint64_t forced;          /* holes given up at the memory bound */
+	uint64_t forced;          /* of these, holes given up at the memory bound */
+	struct stream_rest rest;
 };
 
 /* One segment's payload. */
@@ -89,26 +93,22 @@ struct stream_added {
 	uint32_t earlier_length, differ; /* payload of the earlier segment; bytes that differ */
 };
 
-/* What was left when the stream was over. */
-struct stream_rest {
-	uint64_t beyond_window; /* bytes never accepted by the peer */
-	uint64_t after_reset;
-	struct moment beyond_at, after_reset_at; /* the first segment of each */
-};
-
+/* The first byte has number seq. With fixed, nothing is below it. */
 void stream_init(struct stream *s, struct stream_pool *pool, struct stream_sink sink,
-		 enum side side, enum overlap_policy overlap);
-/* The first byte has this number. With fixed, nothing is below it. */
-void stream_start(struct stream *s, uint32_t seq, bool fixed);
+		 enum side side, enum overlap_policy overlap, uint32_t seq, bool fixed);
+/* Before anything was delivered: the first byte has this number after all, behind the SYN. */
+void stream_restart(struct stream *s, uint32_t seq);
 /* True where adding this may have to keep bytes; and how many bytes that takes at most. */
 bool stream_may_hold(const struct stream *s, const struct stream_arrival *a);
 size_t stream_holding_costs(const struct stream *s, uint32_t length);
 /* False with err: a consumer failed, or there is no memory. */
 bool stream_add(struct stream *s, const struct stream_arrival *a, struct stream_added *added,
 		struct error *err);
-/* The peer has acknowledged all numbers below ack. */
-bool stream_acked(struct stream *s, uint32_t ack, const struct moment *at, struct error *err);
-/* Capture time has come to now_ns: delivers gaps that have waited long enough. */
+/* The peer has acknowledged all numbers below ack; capture time is now_ns. */
+bool stream_acked(struct stream *s, uint32_t ack, const struct moment *at, int64_t now_ns,
+		  struct error *err);
+/* Capture time has come to now_ns: delivers gaps that have waited long enough. Before a segment is
+ * added. */
 bool stream_time(struct stream *s, int64_t now_ns, struct error *err);
 /* Its FIN occupies fin_seq: nothing from there on belongs to the stream. */
 bool stream_fin(struct stream *s, uint32_t fin_seq, struct error *err);
@@ -119,11 +119,10 @@ static inline bool stream_ended(const struct stream *s)
 {
 	return s->end_known && s->next >= s->end;
 }
-/* Gives way: forgets the history, or else turns its oldest hole into a gap. */
-bool stream_give_way(struct stream *s, struct error *err);
-/* Nothing more will come: delivers what waits, with the gaps before it. */
-bool stream_finish(struct stream *s, const struct moment *at, struct stream_rest *rest,
-		   struct error *err);
+/* Gives way to others: forgets the history, or turns its oldest hole into a gap. */
+bool stream_give_way(struct stream *s, enum pool_kind kind, struct error *err);
+/* Nothing more will come: delivers what waits, with the gaps before it; what is left is in rest. */
+bool stream_finish(struct stream *s, const struct moment *at, struct error *err);
 void stream_free(struct stream *s); /* what it holds, not s */
 
 #endif

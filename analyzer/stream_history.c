@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MALLOC_OVERHEAD = 16 };
+
 static uint32_t wanted_capacity(const struct stream_history *h, uint64_t count)
 {
 	uint64_t wanted = h->right - h->left + count;
@@ -17,7 +19,7 @@ size_t history_growth(const struct stream_history *h, uint64_t count)
 {
 	uint32_t capacity = wanted_capacity(h, count);
 
-	return capacity > h->capacity ? capacity : 0;
+	return capacity > h->capacity ? capacity + MALLOC_OVERHEAD : 0;
 }
 
 /* Copies count bytes, at most capacity, to where offset stands in the ring. */
@@ -88,6 +90,11 @@ uint64_t history_differences(const struct stream_history *h, uint64_t offset, co
 			*first = at;
 	}
 	return differ;
+}
+
+size_t history_memory(const struct stream_history *h)
+{
+	return h->capacity ? h->capacity + MALLOC_OVERHEAD : 0;
 }
 
 void history_free(struct stream_history *h)

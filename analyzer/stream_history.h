@@ -23,6 +23,7 @@ void history_add(struct stream_history *h, uint64_t offset, const uint8_t *bytes
 /* How many of the bytes at offset are known to have been others before; *first is the first of them. */
 uint64_t history_differences(const struct stream_history *h, uint64_t offset, const uint8_t *bytes,
 			     uint64_t count, uint64_t *first);
-void history_free(struct stream_history *h); /* it is empty then */
+size_t history_memory(const struct stream_history *h); /* malloc'ed, its overhead included */
+void history_free(struct stream_history *h);           /* it is empty then */
 
 #endif

@@ -14,17 +14,17 @@ static unsigned class_of(size_t bytes)
 
 static void leave(struct stream_pool *pool, struct pool_holder *h, unsigned class)
 {
-	*(h->ahead ? &h->ahead->behind : &pool->class[class].first) = h->behind;
-	*(h->behind ? &h->behind->ahead : &pool->class[class].last) = h->ahead;
+	*(h->ahead ? &h->ahead->behind : &pool->class[h->kind][class].first) = h->behind;
+	*(h->behind ? &h->behind->ahead : &pool->class[h->kind][class].last) = h->ahead;
 	h->ahead = h->behind = NULL;
 }
 
 static void join(struct stream_pool *pool, struct pool_holder *h, unsigned class)
 {
-	h->ahead = pool->class[class].last;
+	h->ahead = pool->class[h->kind][class].last;
 	h->behind = NULL;
-	*(h->ahead ? &h->ahead->behind : &pool->class[class].first) = h;
-	pool->class[class].last = h;
+	*(h->ahead ? &h->ahead->behind : &pool->class[h->kind][class].first) = h;
+	pool->class[h->kind][class].last = h;
 }
 
 void pool_hold(struct stream_pool *pool, struct pool_holder *h, size_t bytes)
@@ -47,8 +47,9 @@ void pool_hold(struct stream_pool *pool, struct pool_holder *h, size_t bytes)
 
 struct pool_holder *pool_largest(const struct stream_pool *pool)
 {
-	for (int class = POOL_CLASSES - 1; class >= 0; class --)
-		if (pool->class[class].first)
-			return pool->class[class].first;
+	for (int kind = 0; kind < POOL_KINDS; kind++)
+		for (int class = POOL_CLASSES - 1; class >= 0; class --)
+			if (pool->class[kind][class].first)
+				return pool->class[kind][class].first;
 	return NULL;
 }

@@ -1,6 +1,6 @@
 /* The memory that all streams share for bytes that wait, and who gives way when it runs out.
  *
- * Fair: the one to give way is among those that hold most (within a factor of two), and of these the
+ * Copies kept for comparing go before any bytes that wait. Fair: the one to give way is among those that hold most (within a factor of two), and of these the
  * one that got there first. A thousand connections with a little each are not robbed by one that
  * hoards, and a flood of equals loses its oldest. */
 #ifndef LASTACK_ANALYZER_STREAM_POOL_H
@@ -12,10 +12,15 @@
 
 enum { POOL_CLASSES = 48 }; /* by powers of two of what a holder holds */
 
-/* Part of each stream; all zero: holds nothing. */
+/* In the order in which they give way. */
+enum pool_kind { POOL_HISTORY, POOL_WAITING, POOL_KINDS };
+
+/* Part of each stream, one a kind; all zero but kind and owner: holds nothing. */
 struct pool_holder {
 	struct pool_holder *ahead, *behind; /* in its class; ahead got there earlier */
+	struct stream *owner;
 	size_t bytes;
+	enum pool_kind kind;
 };
 
 struct stream_pool {
@@ -23,7 +28,7 @@ struct stream_pool {
 	size_t used, peak;
 	struct {
 		struct pool_holder *first, *last;
-	} class[POOL_CLASSES];
+	} class[POOL_KINDS][POOL_CLASSES];
 };
 
 void pool_init(struct stream_pool *pool, size_t limit);

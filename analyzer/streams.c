@@ -7,6 +7,13 @@
 /* An ACK this far below a midstream direction's first bytes still tells where they begin. */
 enum { BASE_NEAR = 1 << 20 };
 
+/* When a segment came, and how its connection stands with it. */
+struct arrival_state {
+	const struct moment *at;
+	int64_t ns; /* confirmed capture time */
+	bool reset; /* a reset stands */
+};
+
 static bool no_memory(struct error *err)
 {
 	return error_set(err, "out of memory while reassembling streams");
@@ -104,60 +111,77 @@ static bool open_streams(struct stream_desk *desk, struct flow *f, const struct 
 
 /* --- bounds --- */
 
-static bool give_way(struct stream *s, struct error *err)
+/* Holes that became gaps at the bound, since this many were. */
+static void note_forced(struct streams *t, const struct stream *s, uint64_t before)
 {
+	if (s->forced > before && t->forced == 0)
+		t->forced_at = t->latest;
+	t->forced += s->forced - before;
+	t->desk->holes_given_up += s->forced - before;
+}
+
+static bool give_way(struct pool_holder *holder, struct error *err)
+{
+	struct stream *s = holder->owner;
 	struct streams *of = s->sink.context;
 	uint64_t forced = s->forced;
-	bool ok = stream_give_way(s, err);
+	bool ok = stream_give_way(s, holder->kind, err);
 
-	if (s->forced > forced && of->forced == 0)
-		of->forced_at = of->latest;
-	of->forced += s->forced - forced;
-	of->desk->holes_given_up += s->forced - forced;
+	note_forced(of, s, forced);
+	drop_unwanted(of);
 	return ok;
 }
 
-/* Makes room for more bytes; the streams that hold most give way, be it this one. */
-static bool reserve(struct stream_desk *desk, size_t more, struct error *err)
+/* Makes room for more bytes of this stream; those that hold most give way. Where it is this one that
+ * does, stream_add sees to it. */
+static bool reserve(struct stream_pool *pool, const struct stream *by, size_t more,
+		    struct error *err)
 {
-	struct pool_holder *largest;
+	while (!pool_fits(pool, more) && more <= pool->limit) {
+		struct pool_holder *largest = pool_largest(pool);
 
-	while (!pool_fits(&desk->pool, more) && (largest = pool_largest(&desk->pool)))
-		if (!give_way((struct stream *)largest, err))
+		if (!largest || (largest->owner == by && largest->kind == POOL_WAITING))
+			return true;
+		if (!give_way(largest, err))
 			return false;
+	}
 	return true;
 }
 
 /* --- segments --- */
 
-/* Where the stream begins, if the capture tells by now: behind the SYN; without one at the first data, or
- * at what the peer had acknowledged just before, or, with nothing of it captured, at the peer's first
- * ACK. */
+/* Where a direction without SYN begins: at its lowest number so far, or at what the peer had acknowledged
+ * just before; one below its first byte is a keep-alive's number. */
+static uint32_t midstream_base(const struct direction *d, uint32_t seq)
+{
+	uint32_t first = d->captured.started ? seq - d->captured.base : 0;
+	uint32_t acked = d->peer_acked ? seq - d->peer_ack : 0;
+
+	if (first > 1 && first <= BASE_NEAR)
+		return seq - first;
+	return acked <= BASE_NEAR ? seq - acked : seq;
+}
+
+/* Where the stream begins, if the capture tells by now: behind the SYN; without one at the first data or
+ * close below; with nothing of it captured at the peer's first ACK. */
 static bool base_of(const struct connection *c, enum side side, bool has_data, uint32_t seq,
 		    uint32_t *base)
 {
 	const struct direction *d = &c->dir[side];
 
-	if (d->isn_known) {
+	if (d->isn_known)
 		*base = d->isn + 1;
-		return true;
-	}
-	if (has_data) {
-		*base = d->captured.started ? d->captured.base : seq;
-		if (d->peer_acked)
-			*base = d->peer_ack;
-		if (seq - *base > BASE_NEAR)
-			*base = seq;
-		return true;
-	}
-	*base = d->peer_first_ack;
-	return !d->nxt_known && d->unseen > 0;
+	else if (has_data)
+		*base = midstream_base(d, seq);
+	else
+		*base = d->peer_first_ack;
+	return d->isn_known || has_data || (!d->nxt_known && d->unseen > 0);
 }
 
 /* The stream of a side, made and started if that is possible by now; *stream is NULL else. False without
  * memory. */
 static bool stream_of(struct streams *t, const struct connection *c, enum side side, bool has_data,
-		      uint32_t seq, struct stream **stream)
+		      uint32_t seq, bool reset, struct stream **stream)
 {
 	const struct direction *d = &c->dir[side];
 	struct stream *s = t->stream[side];
@@ -171,11 +195,11 @@ static bool stream_of(struct streams *t, const struct connection *c, enum side s
 		if (!s)
 			return false;
 		stream_init(s, &t->desk->pool, (struct stream_sink){.data = pass_on, .context = t},
-			    side, t->desk->overlap);
-		stream_start(s, base, d->isn_known);
+			    side, t->desk->overlap, base, d->isn_known);
+		s->suspended = reset;
 		t->stream[side] = s;
-	} else if (s->next == 0 && s->count == 0 && d->isn_known) {
-		s->next_seq = d->isn + 1; /* the initiator chose another SYN|ACK than the first */
+	} else if (d->isn_known) { /* the initiator may have chosen another SYN|ACK */
+		stream_restart(s, d->isn + 1);
 	}
 	*stream = s;
 	return true;
@@ -193,8 +217,14 @@ static bool tell_added(struct connection *c, enum side from, const struct segmen
 						    .differ = added->differ});
 }
 
+/* A keep-alive's byte (RFC 9293, 3.8.4) begins no stream. */
+static bool is_probe(const struct direction *d, const struct segment *s)
+{
+	return s->payload_len == 1 && d->peer_acked && s->seq + 1 == d->peer_ack;
+}
+
 static bool add_payload(struct streams *t, struct connection *c, enum side from,
-			const struct segment *s, const struct moment *at, struct error *err)
+			const struct segment *s, const struct arrival_state *now, struct error *err)
 {
 	struct stream *stream;
 	const struct direction *peer = &c->dir[peer_of(from)];
@@ -205,28 +235,29 @@ static bool add_payload(struct streams *t, struct connection *c, enum side from,
 		.seq = seq,
 		.window_known = peer->window_seen,
 		.window_right = peer->window_right,
-		.at = *at,
+		.at = *now->at,
 		.ack = s->ack,
 		.flags = s->flags,
 	};
 	struct stream_added added;
 	uint64_t forced;
+	bool ok;
 
-	if (!stream_of(t, c, from, true, seq, &stream))
+	if (!t->stream[from] && is_probe(&c->dir[from], s))
+		return true;
+	if (!stream_of(t, c, from, true, seq, now->reset, &stream))
 		return no_memory(err);
 	if (!stream)
 		return true;
-	forced = stream->forced;
+	if (!stream_suspend(stream, now->reset, err) || !stream_time(stream, now->ns, err))
+		return false;
 	if (stream_may_hold(stream, &a) &&
-	    !reserve(t->desk, stream_holding_costs(stream, a.captured), err))
+	    !reserve(&t->desk->pool, stream, stream_holding_costs(stream, a.captured), err))
 		return false;
-	if (!stream_add(stream, &a, &added, err))
-		return false;
-	if (stream->forced > forced && t->forced == 0)
-		t->forced_at = *at;
-	t->forced += stream->forced - forced;
-	t->desk->holes_given_up += stream->forced - forced;
-	return tell_added(c, from, s, at, &added) || no_memory(err);
+	forced = stream->forced;
+	ok = stream_add(stream, &a, &added, err);
+	note_forced(t, stream, forced);
+	return ok && (tell_added(c, from, s, now->at, &added) || no_memory(err));
 }
 
 /* Something beside payload concerns the stream: its FIN, or an ACK of bytes. */
@@ -239,8 +270,8 @@ static bool concerned(const struct streams *t, const struct connection *c, enum 
 }
 
 /* What the segment told about one direction beside payload: ACK, FIN, reset, time. */
-static bool follow(struct streams *t, const struct connection *c, enum side side, bool reset,
-		   const struct moment *at, struct error *err)
+static bool follow(struct streams *t, const struct connection *c, enum side side,
+		   const struct arrival_state *now, struct error *err)
 {
 	const struct direction *d = &c->dir[side];
 	const struct fin *fin = c->teardown ? &c->teardown->fin[side] : NULL;
@@ -248,12 +279,12 @@ static bool follow(struct streams *t, const struct connection *c, enum side side
 
 	if (!concerned(t, c, side))
 		return true;
-	if (!stream_of(t, c, side, false, 0, &s))
+	if (!stream_of(t, c, side, false, 0, now->reset, &s))
 		return no_memory(err);
-	return !s || (stream_suspend(s, reset, err) &&
+	return !s || (stream_suspend(s, now->reset, err) &&
 		      (!fin || !fin->seen || stream_fin(s, fin->seq, err)) &&
-		      (!d->peer_acked || stream_acked(s, d->peer_ack, at, err)) &&
-		      stream_time(s, at->ts_ns, err));
+		      (!d->peer_acked || stream_acked(s, d->peer_ack, now->at, now->ns, err)) &&
+		      stream_time(s, now->ns, err));
 }
 
 static bool tell_ended(struct streams *t, struct error *err)
@@ -298,21 +329,25 @@ bool streams_aside(struct flow *f, enum side from, const struct segment *s, enum
 }
 
 static bool take_payload(struct streams *t, struct connection *c, enum side from,
-			 const struct segment *s, const struct moment *at, struct error *err)
+			 const struct segment *s, const struct arrival_state *now,
+			 struct error *err)
 {
 	if (t->over[from] || (s->flags & TCP_RST))
 		return true;
 	if ((s->flags & TCP_URG) && s->urgent > 0 && s->payload_len > 0 &&
-	    !connection_event(c, FINDING_URGENT_DATA, from, at, s->seq, s->urgent))
+	    !connection_event(c, FINDING_URGENT_DATA, from, now->at, s->seq, s->urgent))
 		return no_memory(err);
-	return s->payload_captured == 0 || !s->payload || add_payload(t, c, from, s, at, err);
+	return s->payload_captured == 0 || !s->payload || add_payload(t, c, from, s, now, err);
 }
 
 bool streams_segment(struct stream_desk *desk, struct flow *f, struct connection *c, enum side from,
-		     const struct segment *s, const struct moment *at, struct error *err)
+		     const struct segment *s, const struct moment *at, int64_t now_ns,
+		     struct error *err)
 {
+	const struct arrival_state now = {
+		.at = at, .ns = now_ns, .reset = connection_reset(c, false, false)};
 	struct streams *t = f->streams;
-	bool reset = connection_reset(c, false, false), ok;
+	bool ok;
 
 	if (desk->consumers == 0)
 		return true;
@@ -323,13 +358,13 @@ bool streams_segment(struct stream_desk *desk, struct flow *f, struct connection
 	if (!streams_aside(f, from, s, SEGMENT_TAKEN, err))
 		return false;
 	if (t->over[SIDE_INITIATOR] && t->over[SIDE_RESPONDER])
-		return t->ended || !is_over(t, c, reset) || tell_ended(t, err);
-	ok = take_payload(t, c, from, s, at, err) && follow(t, c, SIDE_INITIATOR, reset, at, err) &&
-	     follow(t, c, SIDE_RESPONDER, reset, at, err);
-	if (ok && !t->ended && is_over(t, c, reset))
+		return t->ended || !is_over(t, c, now.reset) || tell_ended(t, err);
+	ok = take_payload(t, c, from, s, &now, err) && follow(t, c, SIDE_INITIATOR, &now, err) &&
+	     follow(t, c, SIDE_RESPONDER, &now, err);
+	if (ok && !t->ended && is_over(t, c, now.reset))
 		ok = tell_ended(t, err);
 	drop_unwanted(t);
-	if (t->ended && !reset && is_over(t, c, reset))
+	if (t->ended && !now.reset && is_over(t, c, false))
 		for (int side = 0; side < SIDES; side++)
 			drop_stream(t, (enum side)side);
 	return ok;
@@ -337,23 +372,30 @@ bool streams_segment(struct stream_desk *desk, struct flow *f, struct connection
 
 /* --- the end --- */
 
+/* What a finding can hold. */
+static uint32_t number_of(uint64_t count)
+{
+	return count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
+}
+
 static bool finish_stream(struct streams *t, struct connection *c, enum side side,
 			  struct error *err)
 {
 	struct stream *s = t->stream[side];
-	struct stream_rest rest;
+	const struct stream_rest *rest;
 	bool ok;
 
 	if (!s)
 		return true;
-	if (!stream_finish(s, &t->latest, &rest, err))
+	if (!stream_finish(s, &t->latest, err))
 		return false;
-	ok = (rest.beyond_window == 0 ||
-	      connection_event(c, FINDING_DATA_BEYOND_WINDOW, side, &rest.beyond_at,
-			       (uint32_t)rest.beyond_window, 0)) &&
-	     (rest.after_reset == 0 ||
-	      connection_event(c, FINDING_DATA_AFTER_RST, side, &rest.after_reset_at,
-			       (uint32_t)rest.after_reset, 0));
+	rest = &s->rest;
+	ok = (rest->beyond_window == 0 ||
+	      connection_event(c, FINDING_DATA_BEYOND_WINDOW, side, &rest->beyond_at,
+			       number_of(rest->beyond_window), 0)) &&
+	     (rest->after_reset == 0 ||
+	      connection_event(c, FINDING_DATA_AFTER_RST, side, &rest->after_reset_at,
+			       number_of(rest->after_reset), 0));
 	drop_stream(t, side);
 	return ok || no_memory(err);
 }
@@ -369,7 +411,7 @@ bool streams_finish(struct flow *f, struct connection *c, struct epilogue *epilo
 	if (!finish_stream(t, c, SIDE_INITIATOR, err) || !finish_stream(t, c, SIDE_RESPONDER, err))
 		return false;
 	if (t->forced > 0 && !connection_event(c, FINDING_TRACKING_LIMIT, SIDE_NONE, &t->forced_at,
-					       (uint32_t)t->forced, 0))
+					       number_of(t->forced), 0))
 		return no_memory(err);
 	for (uint32_t i = 0; i < t->opened; i++) {
 		const struct consumer *to = &t->desk->consumer[i];

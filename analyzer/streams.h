@@ -31,10 +31,10 @@ struct streams {
 	bool ended;      /* consumers were told */
 };
 
-/* The connection of flow has got a segment; intake has been told before. The first one opens it. */
+/* The connection of flow has got a segment; intake has been told before. The first one opens it. now_ns is confirmed capture time. */
 bool streams_segment(struct stream_desk *desk, struct flow *flow, struct connection *c,
 		     enum side from, const struct segment *s, const struct moment *at,
-		     struct error *err);
+		     int64_t now_ns, struct error *err);
 /* A segment that is not taken in: a stray SYN, a rival SYN|ACK, a capture duplicate, or one that went
  * over to the next incarnation. */
 bool streams_aside(struct flow *flow, enum side from, const struct segment *s,
