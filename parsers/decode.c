@@ -158,6 +158,8 @@ void decoder_packet(struct decoder *decoder, const struct packet *packet, struct
 	if (packet->ts_confirmed)
 		fragment_expire(decoder->fragments, packet->ts_ns);
 	out->segment.vlan_tags = 0;
+	out->segment.fragments = NULL;
+	out->segment.fragment_count = 0;
 	memset(&out->segment.tunnel, 0, sizeof(out->segment.tunnel));
 
 	while (layer != LAYER_END)

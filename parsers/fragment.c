@@ -6,7 +6,7 @@
 
 #include "base/siphash.h"
 
-enum { BUCKETS = 2048, DATAGRAM_MAX = 65535, CAPACITY_MIN = 2048 };
+enum { BUCKETS = 2048, DATAGRAM_MAX = 65535, CAPACITY_MIN = 2048, PLACES_MIN = 8 };
 
 #define LIFETIME_IP4_NS INT64_C(30000000000)
 #define LIFETIME_IP6_NS INT64_C(60000000000)
@@ -34,6 +34,8 @@ struct pending {
 	struct pending *older, *newer; /* by first fragment */
 	int64_t first_ns;
 	uint8_t *bytes;
+	struct packet_place *places; /* of the fragments held */
+	uint32_t place_count, place_capacity;
 	uint32_t capacity;
 	uint32_t total;      /* length of the datagram; 0: last fragment not seen */
 	uint32_t held_until; /* bytes at or above were cut by the capture somewhere */
@@ -66,8 +68,9 @@ struct fragment_table *fragment_table_new(const uint8_t hash_key[16], size_t mem
 
 static void pending_free(struct fragment_table *table, struct pending *p)
 {
-	table->memory -= sizeof(*p) + p->capacity;
+	table->memory -= sizeof(*p) + p->capacity + p->place_capacity * sizeof(*p->places);
 	free(p->bytes);
+	free(p->places);
 	free(p);
 }
 
@@ -198,6 +201,36 @@ static bool pending_grow(struct fragment_table *table, struct pending *p, uint32
 	return true;
 }
 
+/* Keeps which packets brought the fragment. */
+static bool pending_note(struct fragment_table *table, struct pending *p,
+			 const struct fragment *fragment)
+{
+	uint32_t need = p->place_count + fragment->place_count;
+	uint32_t capacity = p->place_capacity ? p->place_capacity : PLACES_MIN;
+	struct packet_place *places = p->places;
+
+	while (capacity < need)
+		capacity *= 2;
+	if (capacity > p->place_capacity) {
+		size_t grown = (capacity - p->place_capacity) * sizeof(*places);
+
+		if (!table_reserve(table, grown, p))
+			return false;
+		places = realloc(p->places, capacity * sizeof(*places));
+		if (!places) {
+			table->memory -= grown;
+			return false;
+		}
+		p->places = places;
+		p->place_capacity = capacity;
+	}
+	if (fragment->place_count > 0)
+		memcpy(places + p->place_count, fragment->places,
+		       fragment->place_count * sizeof(*places));
+	p->place_count = need;
+	return true;
+}
+
 /* Adds [start, end) to the ranges, merging what it touches; false where there are too many. */
 static bool pending_mark(struct pending *p, uint32_t start, uint32_t end)
 {
@@ -309,6 +342,8 @@ static enum fragment_result pending_finish(struct fragment_table *table, struct 
 	datagram->bytes = cursor_of(p->bytes, held);
 	datagram->length = p->total;
 	datagram->protocol = p->protocol;
+	datagram->places = p->places;
+	datagram->place_count = p->place_count;
 	table_unlink(table, p);
 	p->chain = table->released;
 	table->released = p;
@@ -326,7 +361,7 @@ static enum fragment_result pending_store(struct fragment_table *table, struct p
 		captured_end = end;
 	if (!fragment->more)
 		p->total = end;
-	if (!pending_grow(table, p, captured_end)) {
+	if (!pending_grow(table, p, captured_end) || !pending_note(table, p, fragment)) {
 		table_give_up(table, p);
 		return FRAGMENT_BAD;
 	}
@@ -371,8 +406,12 @@ enum fragment_result fragment_add(struct fragment_table *table, const struct fra
 
 		if (overlap == OVERLAP_BAD)
 			return pending_refuse(table, p);
-		if (overlap == OVERLAP_COPY)
-			return FRAGMENT_WAITS;
+		if (overlap == OVERLAP_COPY) {
+			if (pending_note(table, p, fragment))
+				return FRAGMENT_WAITS;
+			table_give_up(table, p);
+			return FRAGMENT_BAD;
+		}
 	}
 	return pending_store(table, p, fragment, end, datagram);
 }

@@ -35,12 +35,18 @@ struct fragment {
 	bool more;           /* another one follows */
 	struct cursor bytes; /* captured; bytes.left <= length */
 	int64_t ts_ns;
+	/* the packets that brought it: one, or more where it came itself in pieces of a tunnel's */
+	const struct packet_place *places;
+	uint32_t place_count;
 };
 
 struct datagram {
 	struct cursor bytes; /* captured; owned by the table until fragment_release */
 	size_t length;       /* bytes on the wire */
 	uint8_t protocol;
+	/* the packets of its fragments, owned as the bytes are */
+	const struct packet_place *places;
+	uint32_t place_count;
 };
 
 enum fragment_result {

@@ -3,7 +3,8 @@
 
 enum layer reassemble(struct frame *f, struct fragment *fragment)
 {
-	const struct segment *s = &f->out->segment;
+	struct segment *s = &f->out->segment;
+	struct packet_place place = {.packet = f->packet->number, .file = f->packet->file};
 	struct datagram datagram;
 
 	f->counts->fragments++;
@@ -17,11 +18,15 @@ enum layer reassemble(struct frame *f, struct fragment *fragment)
 	fragment->bytes = f->at;
 	fragment->length = (uint32_t)f->wire;
 	fragment->ts_ns = f->packet->ts_ns;
+	fragment->places = s->fragment_count ? s->fragments : &place;
+	fragment->place_count = s->fragment_count ? s->fragment_count : 1;
 	switch (fragment_add(f->fragments, fragment, &datagram)) {
 	case FRAGMENT_WAITS:
 		return frame_end(f, SKIP_FRAGMENT);
 	case FRAGMENT_COMPLETE:
 		f->counts->datagrams_reassembled++;
+		s->fragments = datagram.places;
+		s->fragment_count = datagram.place_count;
 		f->at = datagram.bytes;
 		f->wire = datagram.length;
 		f->protocol = datagram.protocol;

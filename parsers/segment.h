@@ -51,6 +51,12 @@ struct sack_block {
 	uint32_t left, right;
 };
 
+/* Where a packet stands in the recording. */
+struct packet_place {
+	uint64_t packet; /* number within its file */
+	uint32_t file;   /* of the feed */
+};
+
 struct segment {
 	/* where it was captured */
 	int64_t ts_ns;
@@ -58,6 +64,10 @@ struct segment {
 	uint32_t file;      /* of the feed */
 	uint32_t interface; /* of the file */
 	bool ts_confirmed;  /* see struct packet */
+	/* all packets that brought it, in capture order, where it came in IP fragments: borrowed as
+	 * the payload is; else NULL and 0 */
+	const struct packet_place *fragments;
+	uint32_t fragment_count;
 
 	/* identity */
 	uint8_t ip_version; /* 4 or 6 */
