@@ -1,15 +1,14 @@
 /* lastack analyze: captures in, rows and a report out. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/analyze_options.h"
+#include "cli/captures.h"
 #include "cli/command.h"
 #include "cli/pipeline.h"
 #include "cli/progress.h"
+#include "cli/run_setup.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "db/store.h"
@@ -54,39 +53,11 @@ static void look_at_progress(void *context, const struct pipeline_progress *now)
 	progress_tell(&analysis->progress, now);
 }
 
-static bool any_opened(const struct feed *feed)
-{
-	for (size_t i = 0; i < feed_file_count(feed); i++) {
-		if (feed_file(feed, i)->opened)
-			return true;
-	}
-	return false;
-}
-
-static void complain_link_types(const struct feed_file *file)
-{
-	for (size_t i = 0; i < file->linktype_count; i++) {
-		complain("%s: packets of link type %u (%s) are not decoded; nothing of it is "
-			 "analysed",
-			 file->path, file->linktypes[i], decode_linktype_name(file->linktypes[i]));
-	}
-}
-
-/* What could not be read of the recording's files. */
 static void tell_problems(struct analysis *analysis, const struct feed *feed)
 {
 	progress_clear(&analysis->progress);
-	for (size_t i = 0; i < feed_file_count(feed); i++) {
-		const struct feed_file *file = feed_file(feed, i);
-
-		if (file->problem)
-			complain("%s", file->problem);
-		if (file->opened && !pipeline_file_decodable(file))
-			complain_link_types(file);
-		else if (!file->problem && file->opened)
-			continue;
+	if (captures_tell_problems(feed))
 		analysis->incomplete = true;
-	}
 }
 
 static bool remember_recording(struct analysis *analysis, int64_t id, struct error *err)
@@ -113,14 +84,7 @@ static struct pipeline pipeline_of(struct analysis *analysis, struct feed *feed,
 	return (struct pipeline){
 		.feed = feed,
 		.store = analysis->store,
-		.recording = {.filter = options->filter,
-			      .joined = options->join,
-			      .replace = replace,
-			      .msl_ns = options->msl_ns,
-			      .idle_timeout_ns = options->idle_timeout_ns,
-			      .stuck_ns = options->stuck_ns,
-			      .keep_duplicates = options->keep_duplicates,
-			      .verify_checksums = options->verify_checksums},
+		.recording = run_recording(options, replace),
 		.engine = analysis->engine,
 		.watch = {.context = analysis,
 			  .progress = look_at_progress,
@@ -163,7 +127,7 @@ static enum exit_code analyze_recording(struct analysis *analysis, const struct 
 
 	if (!feed) /* before anything was read: the filter */
 		return options->filter ? EXIT_USAGE : EXIT_FAILED;
-	if (!any_opened(feed)) {
+	if (!captures_any_opened(feed)) {
 		tell_problems(analysis, feed);
 		feed_close(feed);
 		return EXIT_DONE;
@@ -193,51 +157,6 @@ static enum exit_code analyze_recording(struct analysis *analysis, const struct 
 	}
 	feed_close(feed);
 	return code;
-}
-
-/* The real path of a regular file; NULL for standard input, pipes and what is not there. */
-static char *regular_path(const char *name)
-{
-	struct stat status;
-
-	if (stat(name, &status) != 0 || !S_ISREG(status.st_mode))
-		return NULL;
-	return realpath(name, NULL);
-}
-
-/* Leaves out captures that are named twice: analysing one again would only replace its rows, and in a
- * joined recording it would double every packet. NULL without memory. */
-static const char **without_repeats(const struct analyze_options *options,
-				    struct operands *captures)
-{
-	const char **items = calloc(captures->count, sizeof(*items));
-	char **paths = calloc(captures->count, sizeof(*paths));
-	size_t count = 0;
-
-	for (size_t i = 0; items && paths && i < captures->count; i++) {
-		char *path = regular_path(captures->items[i]);
-		bool before = false;
-
-		for (size_t k = 0; path && k < count && !before; k++)
-			before = paths[k] && strcmp(path, paths[k]) == 0;
-		if (before) {
-			if (!options->quiet)
-				complain("%s: named twice; analysed once", captures->items[i]);
-			free(path);
-			continue;
-		}
-		paths[count] = path;
-		items[count++] = captures->items[i];
-	}
-	if (!paths) {
-		free(items);
-		return NULL;
-	}
-	for (size_t k = 0; k < count; k++)
-		free(paths[k]);
-	free(paths);
-	*captures = (struct operands){.items = items, .count = count};
-	return items;
 }
 
 static enum exit_code analyze_all(struct analysis *analysis, const struct operands *captures,
@@ -277,49 +196,13 @@ static bool print_report(struct analysis *analysis, struct error *err)
 	return true;
 }
 
-/* A key of its own for each run, so that nobody can aim at the hash tables. */
-static bool choose_hash_key(uint64_t seed, uint8_t key[16], struct error *err)
-{
-	if (seed == HASH_SEED_RANDOM)
-		return getrandom(key, 16, 0) == 16 ||
-		       error_set(err, "the system gives no random numbers; try --hash-seed 1");
-	for (size_t i = 0; i < 16; i++)
-		key[i] = (uint8_t)(seed >> (8 * (i % 8)));
-	return true;
-}
-
-static struct engine_config engine_of(const struct analyze_options *options)
-{
-	struct engine_config engine = engine_defaults();
-
-	engine.msl_ns = options->msl_ns;
-	engine.idle_timeout_ns = options->idle_timeout_ns;
-	engine.stuck_ns = options->stuck_ns;
-	engine.max_flows = options->max_flows;
-	engine.max_memory = options->max_memory;
-	engine.keep_duplicates = options->keep_duplicates;
-	engine.ladders = (enum ladder_policy)options->ladders;
-	return engine;
-}
-
-/* Joined captures are read at the same time, and there may be thousands of them. */
-static void allow_many_files(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
-}
-
 static enum exit_code run(struct analysis *analysis, const struct operands *captures,
 			  struct error *err)
 {
 	enum exit_code code;
 
 	if (analysis->options->join)
-		allow_many_files();
+		captures_allow_many();
 	signals_catch();
 	code = analyze_all(analysis, captures, err);
 	if (signals_pending() != 0) {
@@ -358,12 +241,11 @@ enum exit_code command_analyze(int argc, char **argv)
 	case OPTIONS_DONE:
 		break;
 	}
-	analysis.engine = engine_of(&options);
 	analysis.progress.shown = !options.quiet && isatty(STDERR_FILENO) == 1;
-	items = without_repeats(&options, &captures);
+	items = captures_without_repeats(&captures, options.quiet);
 	if (!items)
 		code = error_set(&err, "out of memory") ? EXIT_DONE : EXIT_FAILED;
-	else if (choose_hash_key(options.hash_seed, analysis.engine.hash_key, &err))
+	else if (run_engine(&options, &analysis.engine, &err))
 		code = run(&analysis, &captures, &err);
 	else
 		code = EXIT_FAILED;

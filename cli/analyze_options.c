@@ -1,8 +1,8 @@
 #include "cli/analyze_options.h"
 
 #include <string.h>
-#include <unistd.h>
 
+#include "cli/captures.h"
 #include "cli/command.h"
 
 #define SECOND INT64_C(1000000000)
@@ -106,7 +106,7 @@ static const struct option_spec specs[] = {
 		 "one"},
 };
 
-static const struct option_table table = {
+const struct option_table analyze_option_table = {
 	.command = "lastack analyze", .specs = specs, .count = sizeof(specs) / sizeof(specs[0])};
 
 void analyze_usage(FILE *out)
@@ -119,7 +119,7 @@ void analyze_usage(FILE *out)
 	      "\n"
 	      "Options:\n",
 	      out);
-	options_help(&table, out);
+	options_help(&analyze_option_table, out);
 	fputs("\n"
 	      "Exit codes: 0 done; 1 failed: no capture could be opened or decoded, or the\n"
 	      "result could not be stored; 2 usage error; 3 done, but part of the input could\n"
@@ -161,31 +161,9 @@ static bool parse_fail_on(const char *text, struct fail_on *out, struct error *e
 			 text);
 }
 
-static bool check_captures(const struct operands *captures, struct error *err)
+struct analyze_options analyze_options_defaults(void)
 {
-	size_t standard_inputs = 0;
-
-	if (captures->count == 0)
-		return error_set(err,
-				 "no capture file is given; name one, or - for standard input");
-	for (size_t i = 0; i < captures->count; i++) {
-		if (captures->items[i][0] == '\0')
-			return error_set(err, "a capture's name is empty ('')");
-		standard_inputs += strcmp(captures->items[i], "-") == 0;
-	}
-	if (standard_inputs > 1)
-		return error_set(err, "'-', the standard input, can be read only once");
-	if (standard_inputs == 1 && isatty(STDIN_FILENO) == 1)
-		return error_set(err, "'-': standard input is a terminal; pipe a capture into it");
-	return true;
-}
-
-enum options_result analyze_options_parse(int argc, char **argv, struct analyze_options *options,
-					  struct operands *captures, struct error *err)
-{
-	enum options_result result;
-
-	*options = (struct analyze_options){
+	return (struct analyze_options){
 		.database = DEFAULT_DATABASE,
 		.msl_ns = 120 * SECOND,
 		.stuck_ns = 60 * SECOND,
@@ -193,12 +171,20 @@ enum options_result analyze_options_parse(int argc, char **argv, struct analyze_
 		.hash_seed = HASH_SEED_RANDOM,
 		.format = FORMAT_NOT_GIVEN,
 	};
-	result = options_parse(&table, argc, argv, options, captures, err);
+}
+
+enum options_result analyze_options_parse(int argc, char **argv, struct analyze_options *options,
+					  struct operands *captures, struct error *err)
+{
+	enum options_result result;
+
+	*options = analyze_options_defaults();
+	result = options_parse(&analyze_option_table, argc, argv, options, captures, err);
 	if (result != OPTIONS_DONE)
 		return result;
 	if (options->format == FORMAT_NOT_GIVEN)
 		options->format = options->quiet ? ANALYZE_NONE : ANALYZE_TEXT;
 	if (options->fail_on_text && !parse_fail_on(options->fail_on_text, &options->fail_on, err))
 		return OPTIONS_MISUSE;
-	return check_captures(captures, err) ? OPTIONS_DONE : OPTIONS_MISUSE;
+	return captures_check(captures, err) ? OPTIONS_DONE : OPTIONS_MISUSE;
 }

@@ -31,6 +31,9 @@ struct analyze_options {
 
 #define HASH_SEED_RANDOM UINT64_MAX
 
+extern const struct option_table analyze_option_table;
+
+struct analyze_options analyze_options_defaults(void);
 /* As options_parse, with the operands checked, too: one capture at least, standard input once. */
 enum options_result analyze_options_parse(int argc, char **argv, struct analyze_options *options,
 					  struct operands *captures, struct error *err);

@@ -1,11 +1,54 @@
 #include "cli/options.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/values.h"
 
 enum { NAME_MAX_LENGTH = 32, HELP_COLUMN = 26, HELP_WIDTH = 79 };
+
+/* A row of a table, its own or a lent one. */
+struct row {
+	const struct option_spec *spec; /* NULL: there is none */
+	size_t base;
+};
+
+static const struct option_spec *own_row(const struct option_table *table, const char *name,
+					 size_t length)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		if (strlen(table->specs[i].name) == length &&
+		    memcmp(table->specs[i].name, name, length) == 0)
+			return &table->specs[i];
+	}
+	return NULL;
+}
+
+/* The rows in the order of --help: its own ones first. */
+static struct row table_row(const struct option_table *table, size_t index)
+{
+	if (index < table->count)
+		return (struct row){.spec = &table->specs[index]};
+	index -= table->count;
+	for (size_t i = 0; i < table->loan_count; i++) {
+		const struct option_loan *loan = &table->loans[i];
+
+		for (size_t k = 0; loan->names[k]; k++, index--) {
+			if (index == 0)
+				return (struct row){.spec = own_row(loan->from, loan->names[k],
+								    strlen(loan->names[k])),
+						    .base = loan->base};
+		}
+	}
+	return (struct row){.spec = NULL};
+}
+
+void option_texts_free(struct option_texts *texts)
+{
+	free(texts->items);
+	*texts = (struct option_texts){0};
+}
 
 /* Insertions, deletions, replacements and swaps of neighbours that turn a into b. */
 static unsigned edit_distance(const char *a, const char *b)
@@ -62,8 +105,9 @@ static bool unknown_option(const struct option_table *table, const char *word, s
 	char name[NAME_MAX_LENGTH + 1];
 	const char *meant = NULL;
 
-	for (size_t i = 0; i < table->count && i + 2 < sizeof(names) / sizeof(names[0]); i++)
-		names[i + 1] = table->specs[i].name;
+	for (size_t i = 0; table_row(table, i).spec && i + 2 < sizeof(names) / sizeof(names[0]);
+	     i++)
+		names[i + 1] = table_row(table, i).spec->name;
 	if (name_length <= NAME_MAX_LENGTH) {
 		memcpy(name, word + 2, name_length);
 		name[name_length] = '\0';
@@ -118,10 +162,25 @@ static bool signed_within(const struct option_spec *spec, int64_t value)
 	return value >= spec->low && value <= spec->high;
 }
 
-static bool store_value(const struct option_spec *spec, const char *text, void *target,
-			struct error *err)
+static bool append_text(void *field, const char *text, struct error *err)
 {
-	char *field = (char *)target + spec->offset;
+	struct option_texts texts;
+	const char **items;
+
+	memcpy(&texts, field, sizeof(texts));
+	items = realloc(texts.items, (texts.count + 1) * sizeof(*items));
+	if (!items)
+		return error_set(err, "out of memory");
+	items[texts.count] = text;
+	texts = (struct option_texts){.items = items, .count = texts.count + 1};
+	memcpy(field, &texts, sizeof(texts));
+	return true;
+}
+
+static bool store_value(const struct row *row, const char *text, void *target, struct error *err)
+{
+	const struct option_spec *spec = row->spec;
+	char *field = (char *)target + row->base + spec->offset;
 	uint64_t number;
 	int64_t ns;
 	int choice;
@@ -133,6 +192,8 @@ static bool store_value(const struct option_spec *spec, const char *text, void *
 	case OPTION_TEXT:
 		memcpy(field, &text, sizeof(text));
 		return true;
+	case OPTION_TEXTS:
+		return append_text(field, text, err);
 	case OPTION_COUNT:
 	case OPTION_SIZE:
 		if (!(spec->kind == OPTION_COUNT ? value_count : value_size)(text, &number, err) ||
@@ -163,29 +224,33 @@ struct word {
 	bool used_next;
 };
 
-static const struct option_spec *find_long(const struct option_table *table, const char *name,
-					   size_t length)
+static struct row find_long(const struct option_table *table, const char *name, size_t length)
 {
-	for (size_t i = 0; i < table->count; i++) {
-		if (strlen(table->specs[i].name) == length &&
-		    memcmp(table->specs[i].name, name, length) == 0)
-			return &table->specs[i];
+	struct row row = {.spec = NULL};
+
+	for (size_t i = 0; (row = table_row(table, i)).spec; i++) {
+		if (strlen(row.spec->name) == length && memcmp(row.spec->name, name, length) == 0)
+			break;
 	}
-	return NULL;
+	return row;
 }
 
-static const struct option_spec *find_short(const struct option_table *table, char letter)
+static struct row find_short(const struct option_table *table, char letter)
 {
-	for (size_t i = 0; i < table->count; i++) {
-		if (table->specs[i].letter == letter)
-			return &table->specs[i];
+	struct row row = {.spec = NULL};
+
+	for (size_t i = 0; (row = table_row(table, i)).spec; i++) {
+		if (row.spec->letter == letter)
+			break;
 	}
-	return NULL;
+	return row;
 }
 
-static bool apply(const struct option_spec *spec, struct word *word, const char *value,
-		  void *target, struct error *err)
+static bool apply(const struct row *row, struct word *word, const char *value, void *target,
+		  struct error *err)
 {
+	const struct option_spec *spec = row->spec;
+
 	if (spec->kind == OPTION_FLAG && value)
 		return error_set(err, "'--%s' takes no value, but '%s' gives one", spec->name,
 				 word->text);
@@ -196,7 +261,7 @@ static bool apply(const struct option_spec *spec, struct word *word, const char 
 			return error_set(err, "'--%s' needs a value: --%s %s", spec->name,
 					 spec->name, spec->value);
 	}
-	if (!store_value(spec, value, target, err))
+	if (!store_value(row, value, target, err))
 		return error_prefix(err, "--%s", spec->name);
 	return true;
 }
@@ -206,23 +271,23 @@ static bool parse_long(const struct option_table *table, struct word *word, void
 {
 	const char *equals = strchr(word->text, '=');
 	size_t length = equals ? (size_t)(equals - word->text) - 2 : strlen(word->text) - 2;
-	const struct option_spec *spec = find_long(table, word->text + 2, length);
+	struct row row = find_long(table, word->text + 2, length);
 
-	if (!spec)
+	if (!row.spec)
 		return unknown_option(table, word->text, length, err);
-	return apply(spec, word, equals ? equals + 1 : NULL, target, err);
+	return apply(&row, word, equals ? equals + 1 : NULL, target, err);
 }
 
 /* "-q", or "-q" followed by its value in the same word or the next. */
 static bool parse_short(const struct option_table *table, struct word *word, void *target,
 			struct error *err)
 {
-	const struct option_spec *spec = find_short(table, word->text[1]);
+	struct row row = find_short(table, word->text[1]);
 
-	if (!spec)
+	if (!row.spec)
 		return error_set(err, "unknown option '%s'; '%s --help' lists the options",
 				 word->text, table->command);
-	return apply(spec, word, word->text[2] != '\0' ? word->text + 2 : NULL, target, err);
+	return apply(&row, word, word->text[2] != '\0' ? word->text + 2 : NULL, target, err);
 }
 
 static bool is_help(const char *word)
@@ -280,10 +345,13 @@ static void help_wrap(FILE *out, const char *text, int column)
 
 void options_help(const struct option_table *table, FILE *out)
 {
-	for (size_t i = 0; i <= table->count; i++) {
-		static const struct option_spec help = {
-			.name = "help", .letter = 'h', .help = "print this and exit"};
-		const struct option_spec *spec = i < table->count ? &table->specs[i] : &help;
+	static const struct option_spec help = {
+		.name = "help", .letter = 'h', .help = "print this and exit"};
+	bool last = false;
+
+	for (size_t i = 0; !last; i++) {
+		struct row row = table_row(table, i);
+		const struct option_spec *spec = row.spec ? row.spec : &help;
 		char left[64];
 		int width = snprintf(left, sizeof(left), "  %c%c%s --%s%s%s",
 				     spec->letter ? '-' : ' ', spec->letter ? spec->letter : ' ',
@@ -296,5 +364,6 @@ void options_help(const struct option_table *table, FILE *out)
 		else
 			fprintf(out, "%*s", HELP_COLUMN - width, "");
 		help_wrap(out, spec->help, HELP_COLUMN);
+		last = !row.spec;
 	}
 }

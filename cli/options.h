@@ -15,12 +15,21 @@
 enum option_kind {
 	OPTION_FLAG,     /* bool: set to true */
 	OPTION_TEXT,     /* const char *: borrowed from argv */
+	OPTION_TEXTS,    /* struct option_texts: may be given several times */
 	OPTION_COUNT,    /* uint64_t */
 	OPTION_SIZE,     /* uint64_t, bytes */
 	OPTION_DURATION, /* int64_t, ns */
 	OPTION_TIME,     /* int64_t, ns since the Unix epoch */
 	OPTION_CHOICE,   /* int: index of the word in choices */
 };
+
+/* Zeroed, there are none. */
+struct option_texts {
+	const char **items; /* owned; the texts are borrowed from argv */
+	size_t count;
+};
+
+void option_texts_free(struct option_texts *texts); /* empties it */
 
 struct option_spec {
 	const char *name; /* without the dashes */
@@ -33,10 +42,20 @@ struct option_spec {
 	const char *help;           /* a phrase, without the final stop */
 };
 
+/* Rows that one command shares with another, whose struct is part of its own. */
+struct option_loan {
+	const struct option_table *from;
+	const char *const *names; /* of the rows; NULL-terminated */
+	size_t base;              /* of the other's struct in the target */
+};
+
 struct option_table {
 	const char *command;             /* "lastack analyze", for messages */
 	const struct option_spec *specs; /* --help is understood without a row */
 	size_t count;
+	const struct option_loan
+		*loans; /* further rows; those of from must not be lent themselves */
+	size_t loan_count;
 };
 
 /* What is left after the options: borrowed from argv, operands moved to its front. */

@@ -8,25 +8,14 @@
 #include "cli/command.h"
 #include "cli/database.h"
 #include "cli/options.h"
+#include "cli/query_options.h"
 #include "cli/terminal.h"
 #include "cli/values.h"
 #include "db/query.h"
 #include "report/rows.h"
 #include "report/teardowns.h"
 
-#define UNSET_NS    INT64_MIN
-#define UNSET_COUNT UINT64_MAX
-
 enum { TABLE_LIMIT = 100 };
-
-struct query_options {
-	const char *database, *finding, *host, *sql, *application, *server_name, *contains;
-	int teardown, closer; /* -1: any */
-	int format;           /* enum rows_format */
-	uint64_t port, limit; /* UNSET_COUNT: not given */
-	int64_t since_ns, until_ns;
-	bool quiet;
-};
 
 /* in the order of enum rows_format */
 static const char *const formats[] = {"table", "json", "csv", NULL};
@@ -137,7 +126,7 @@ static const struct option_spec specs[] = {
 	 .help = "no remarks, only rows and errors"},
 };
 
-static const struct option_table table = {
+const struct option_table query_option_table = {
 	.command = "lastack query", .specs = specs, .count = sizeof(specs) / sizeof(specs[0])};
 
 static void usage(FILE *out)
@@ -148,7 +137,7 @@ static void usage(FILE *out)
 	      "\n"
 	      "Options:\n",
 	      out);
-	options_help(&table, out);
+	options_help(&query_option_table, out);
 	fputs("\n"
 	      "Examples:\n"
 	      "  lastack query --teardown rst_abort --host 10.0.0.0/8\n"
@@ -172,21 +161,24 @@ static bool check_finding(const char *code, struct error *err)
 			 meant ? "'?" : "");
 }
 
-static bool check(const struct query_options *options, struct error *err)
+bool query_options_filtered(const struct query_options *options)
 {
-	bool filtered = options->teardown >= 0 || options->closer >= 0 || options->finding ||
-			options->host || options->application || options->server_name ||
-			options->contains || options->port != UNSET_COUNT ||
-			options->since_ns != UNSET_NS || options->until_ns != UNSET_NS;
+	return options->teardown >= 0 || options->closer >= 0 || options->finding ||
+	       options->host || options->application || options->server_name ||
+	       options->contains || options->port != UNSET_COUNT ||
+	       options->since_ns != UNSET_NS || options->until_ns != UNSET_NS;
+}
 
-	if (options->sql && filtered)
+bool query_options_check(const struct query_options *options, struct error *err)
+{
+	if (options->sql && query_options_filtered(options))
 		return error_set(err,
 				 "--sql takes no filters beside it; put them into the statement");
 	return check_finding(options->finding, err);
 }
 
-static sqlite3_stmt *prepare(struct store *store, const struct query_options *options,
-			     uint64_t limit, struct error *err)
+sqlite3_stmt *query_options_prepare(struct store *store, const struct query_options *options,
+				    uint64_t limit, struct error *err)
 {
 	sqlite3_stmt *statement;
 	uint8_t *bytes = NULL;
@@ -257,7 +249,7 @@ static enum exit_code run(const struct query_options *options, struct error *err
 		return EXIT_FAILED;
 	if (limit == UNSET_COUNT)
 		limit = options->format == ROWS_TABLE ? TABLE_LIMIT : 0;
-	statement = prepare(store, options, limit, err);
+	statement = query_options_prepare(store, options, limit, err);
 	if (!statement)
 		code = EXIT_USAGE; /* a value or the statement is wrong */
 	else if (write_rows(statement, options, limit, err))
@@ -267,17 +259,23 @@ static enum exit_code run(const struct query_options *options, struct error *err
 	return code;
 }
 
+struct query_options query_options_defaults(void)
+{
+	return (struct query_options){.teardown = -1,
+				      .closer = -1,
+				      .port = UNSET_COUNT,
+				      .limit = UNSET_COUNT,
+				      .since_ns = UNSET_NS,
+				      .until_ns = UNSET_NS};
+}
+
 enum exit_code command_query(int argc, char **argv)
 {
-	struct query_options options = {.teardown = -1,
-					.closer = -1,
-					.port = UNSET_COUNT,
-					.limit = UNSET_COUNT,
-					.since_ns = UNSET_NS,
-					.until_ns = UNSET_NS};
+	struct query_options options = query_options_defaults();
 	struct operands operands;
 	struct error err = {""};
-	enum options_result result = options_parse(&table, argc, argv, &options, &operands, &err);
+	enum options_result result = options_parse(&query_option_table, argc, argv, &options,
+						   &operands, &err);
 	enum exit_code code = EXIT_USAGE;
 
 	if (result == OPTIONS_HELP) {
@@ -285,7 +283,7 @@ enum exit_code command_query(int argc, char **argv)
 		return EXIT_DONE;
 	}
 	if (result == OPTIONS_DONE && database_choose(&operands, &options.database, &err) &&
-	    check(&options, &err))
+	    query_options_check(&options, &err))
 		code = run(&options, &err);
 	if (err.text[0] != '\0')
 		complain("query: %s", err.text);
