@@ -21,6 +21,7 @@ static const struct command {
 } commands[] = {
 	{"analyze", command_analyze,
 	 "read capture files, store every connection, print the report"},
+	{"extract", command_extract, "write the byte streams of connections, or their packets"},
 	{"query", command_query, "list connections of a database, filtered"},
 	{"report", command_report, "print the teardown report of a database"},
 };

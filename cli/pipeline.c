@@ -29,7 +29,7 @@ static bool take_verdict(void *context, const struct verdict *verdict, struct er
 		return false;
 	if (watch->verdict)
 		watch->verdict(watch->context, verdict);
-	return store_verdict(run->pipeline->store, verdict, err);
+	return !run->pipeline->store || store_verdict(run->pipeline->store, verdict, err);
 }
 
 static bool take_packet(struct run *run, const struct packet *packet, struct decoded *decoded,
@@ -99,15 +99,17 @@ static enum pipeline_result run_transaction(struct run *run, int64_t *recording_
 					    struct error *err)
 {
 	struct pipeline *pipeline = run->pipeline;
+	struct store *store = pipeline->store;
 
-	if (!store_begin(pipeline->store, &pipeline->recording, recording_id, err) ||
+	if ((store && !store_begin(store, &pipeline->recording, recording_id, err)) ||
 	    !take_packets(run, err))
 		return PIPELINE_FAILED;
 	if (signals_pending() == 0 && !any_decodable(pipeline->feed))
 		return PIPELINE_UNDECODED;
-	if (!engine_finish(run->engine, err) || interrupted(err) ||
-	    !store_commit(pipeline->store, &pipeline->recording, decoder_counts(run->decoder),
-			  engine_counts(run->engine), err))
+	if (!engine_finish(run->engine, err) || interrupted(err))
+		return PIPELINE_FAILED;
+	if (store && !store_commit(store, &pipeline->recording, decoder_counts(run->decoder),
+				   engine_counts(run->engine), err))
 		return PIPELINE_FAILED;
 	return PIPELINE_STORED;
 }
@@ -125,12 +127,13 @@ enum pipeline_result pipeline_run(struct pipeline *pipeline, int64_t *recording_
 	struct run run = {.pipeline = pipeline};
 	struct engine_sink sink = {.verdict = take_verdict, .context = &run};
 	struct decoder_config decoder = {.verify_checksums = pipeline->recording.verify_checksums};
-	sqlite3 *handle = store_handle(pipeline->store);
+	sqlite3 *handle = pipeline->store ? store_handle(pipeline->store) : NULL;
 	enum pipeline_result result = PIPELINE_FAILED;
 
 	memcpy(decoder.hash_key, pipeline->engine.hash_key, sizeof(decoder.hash_key));
 	pipeline->recording.feed = pipeline->feed;
-	sqlite3_progress_handler(handle, SQL_LOOK_EVERY, stop_statement, NULL);
+	if (handle)
+		sqlite3_progress_handler(handle, SQL_LOOK_EVERY, stop_statement, NULL);
 	run.decoder = decoder_new(&decoder, err);
 	if (run.decoder)
 		run.engine = engine_new(&pipeline->engine, sink, err);
@@ -138,8 +141,9 @@ enum pipeline_result pipeline_run(struct pipeline *pipeline, int64_t *recording_
 		engine_consume(run.engine, &pipeline->consumers[i]);
 	if (run.engine)
 		result = run_transaction(&run, recording_id, err);
-	sqlite3_progress_handler(handle, 0, NULL, NULL);
-	if (result != PIPELINE_STORED)
+	if (handle)
+		sqlite3_progress_handler(handle, 0, NULL, NULL);
+	if (handle && result != PIPELINE_STORED)
 		store_rollback(pipeline->store);
 	if (result == PIPELINE_FAILED && signals_pending() != 0)
 		result = PIPELINE_INTERRUPTED;

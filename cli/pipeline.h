@@ -1,4 +1,5 @@
-/* One recording from its packets to its rows: feed, decoder, engine, store. */
+/* One recording from its packets to its rows, or to those who read along: feed, decoder, engine,
+ * store, consumers. */
 #ifndef LASTACK_CLI_PIPELINE_H
 #define LASTACK_CLI_PIPELINE_H
 
@@ -28,7 +29,7 @@ struct pipeline_watch {
 
 struct pipeline {
 	struct feed *feed;
-	struct store *store;
+	struct store *store;        /* NULL: nothing is stored */
 	struct recording recording; /* its feed is the one above */
 	struct engine_config engine;
 	struct consumer consumers[CONSUMERS_MAX]; /* who reads the streams along */
@@ -37,13 +38,14 @@ struct pipeline {
 };
 
 enum pipeline_result {
-	PIPELINE_STORED,      /* committed; damaged files may be among them: see the feed's */
+	PIPELINE_STORED, /* committed, where there is a store; damaged files may be among them: see the feed's */
 	PIPELINE_UNDECODED,   /* packets, but none of a link type that is decoded: nothing stored */
 	PIPELINE_INTERRUPTED, /* a signal is pending: rolled back */
 	PIPELINE_FAILED,      /* err says why: rolled back */
 };
 
-/* Runs the recording to its end. recording_id is set where PIPELINE_STORED. */
+/* Runs the recording to its end. recording_id is set where PIPELINE_STORED and there is a
+ * store. */
 enum pipeline_result pipeline_run(struct pipeline *pipeline, int64_t *recording_id,
 				  struct error *err);
 

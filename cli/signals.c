@@ -54,6 +54,11 @@ void signals_release(void)
 		raise(noted);
 }
 
+void signals_ignore_file_limit(void)
+{
+	signal(SIGXFSZ, SIG_IGN);
+}
+
 void signals_default_pipe(void)
 {
 	sigset_t pipe;

@@ -13,6 +13,9 @@ int signals_pending(void);
 /* Back to the default actions; what was noted before is then acted upon. */
 void signals_release(void);
 
+/* A file that would grow beyond the limit of the system is an error of the write, no signal. */
+void signals_ignore_file_limit(void);
+
 /* A closed output pipe ends the program silently, whatever its parent did with SIGPIPE. */
 void signals_default_pipe(void);
 

@@ -1,6 +1,8 @@
 #include "db/path.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { VLAN_BITS = 12, VLAN_MASK = 0xfff };
 
@@ -51,4 +53,45 @@ void tunnel_text(const struct tunnel *tunnel, char text[TUNNEL_TEXT_MAX])
 			used += (size_t)snprintf(text + used, TUNNEL_TEXT_MAX - used, "%s%s(%s %u)",
 						 before, name->name, name->id, hop->id);
 	}
+}
+
+/* One hop off the front of *text. */
+static bool hop_parse(const char **text, struct tunnel_hop *hop)
+{
+	size_t length = strspn(*text, "abcdefghijklmnopqrstuvwxyz0123456789");
+	int used = 0;
+
+	*hop = (struct tunnel_hop){0};
+	for (uint32_t kind = TUNNEL_NONE + 1; kind < sizeof(hop_names) / sizeof(hop_names[0]);
+	     kind++) {
+		if (strlen(hop_names[kind].name) == length &&
+		    memcmp(hop_names[kind].name, *text, length) == 0)
+			hop->kind = kind;
+	}
+	if (hop->kind == TUNNEL_NONE)
+		return false;
+	*text += length;
+	if (**text != '(')
+		return true;
+	if (sscanf(*text, "(%*[a-z] %" SCNu32 ")%n", &hop->id, &used) != 1 || used == 0)
+		return false;
+	*text += used;
+	return true;
+}
+
+bool tunnel_parse(const char *text, struct tunnel *tunnel)
+{
+	static const char between[] = " > ";
+
+	memset(tunnel, 0, sizeof(*tunnel));
+	while (*text != '\0') {
+		if (tunnel->depth == TUNNEL_DEPTH_MAX ||
+		    !hop_parse(&text, &tunnel->hop[tunnel->depth++]))
+			return false;
+		if (strncmp(text, between, strlen(between)) == 0)
+			text += strlen(between);
+		else if (*text != '\0')
+			return false;
+	}
+	return true;
 }

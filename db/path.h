@@ -2,6 +2,7 @@
 #ifndef LASTACK_DB_PATH_H
 #define LASTACK_DB_PATH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,5 +20,7 @@ unsigned vlan_outer(uint64_t tags);
 void vlans_text(uint64_t tags, char text[VLANS_TEXT_MAX]);
 /* "gre(key 5) > vxlan(vni 42)", outermost first; "" outside tunnels. */
 void tunnel_text(const struct tunnel *tunnel, char text[TUNNEL_TEXT_MAX]);
+/* The reverse; false where the text is none that tunnel_text() gives. */
+bool tunnel_parse(const char *text, struct tunnel *tunnel);
 
 #endif
