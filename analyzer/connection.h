@@ -145,7 +145,7 @@ struct teardown_part {
 
 /* A SYN that may turn out to have started a new incarnation. */
 struct noted_syn {
-	struct segment segment; /* without payload pointer */
+	struct segment segment; /* without what it borrows */
 	struct moment at;
 	uint32_t duplicates; /* capture duplicates of it */
 	uint8_t from;        /* enum side */

@@ -77,6 +77,9 @@ struct consumer {
 	/* Before the bytes it carries. segment->payload is as captured, in no order. */
 	bool (*segment)(void *context, struct reading *reading, enum side from,
 			const struct segment *segment, enum segment_kind kind, struct error *err);
+	/* An ICMP error about a segment of the connection, where wants_segments. */
+	bool (*icmp)(void *context, struct reading *reading, const struct icmp_error *icmp,
+		     struct error *err);
 	bool (*data)(void *context, struct reading *reading, const struct stream_data *data,
 		     struct error *err);
 	/* Both FINs are delivered, or a reset ended the connection: as a rule nothing more comes (a reset

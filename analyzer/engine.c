@@ -436,7 +436,7 @@ bool engine_icmp(struct engine *e, const struct icmp_error *icmp, struct error *
 	if (!c || !connection_icmp(c, icmp_code(icmp->kind), flow_side(f, way), &at, icmp))
 		return no_memory(err);
 	engine_settle(e, f);
-	return true;
+	return streams_icmp(f, icmp, err);
 }
 
 static struct flow *next_to_finish(const struct engine *e)

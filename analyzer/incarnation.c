@@ -267,6 +267,8 @@ static bool note_rival(struct connection *c, const struct segment *s)
 	n->rival[0] = n->rival[1];
 	n->rival[1] = (struct rival){.segment = *s, .used = true};
 	n->rival[1].segment.payload = NULL;
+	n->rival[1].segment.fragments = NULL;
+	n->rival[1].segment.fragment_count = 0;
 	return true;
 }
 
@@ -456,5 +458,7 @@ bool incarnation_note_syn(struct engine *e, struct flow *flow, const struct arri
 				   .used = true,
 				   .refused_again = connection_ended(c)};
 	last->segment.payload = NULL;
+	last->segment.fragments = NULL;
+	last->segment.fragment_count = 0;
 	return ok;
 }

@@ -328,6 +328,20 @@ bool streams_aside(struct flow *f, enum side from, const struct segment *s, enum
 	return true;
 }
 
+bool streams_icmp(struct flow *f, const struct icmp_error *icmp, struct error *err)
+{
+	struct streams *t = f->streams;
+
+	for (uint32_t i = 0; t && i < t->opened; i++) {
+		const struct consumer *to = &t->desk->consumer[i];
+
+		if (t->reading[i].wants_segments && to->icmp &&
+		    !to->icmp(to->context, &t->reading[i], icmp, err))
+			return false;
+	}
+	return true;
+}
+
 static bool take_payload(struct streams *t, struct connection *c, enum side from,
 			 const struct segment *s, const struct arrival_state *now,
 			 struct error *err)

@@ -39,6 +39,8 @@ bool streams_segment(struct stream_desk *desk, struct flow *flow, struct connect
  * over to the next incarnation. */
 bool streams_aside(struct flow *flow, enum side from, const struct segment *s,
 		   enum segment_kind kind, struct error *err);
+/* An ICMP error about one of its segments. */
+bool streams_icmp(struct flow *flow, const struct icmp_error *icmp, struct error *err);
 /* The connection is about to be judged: delivers what is left, collects what was found. */
 bool streams_finish(struct flow *flow, struct connection *c, struct epilogue *epilogue,
 		    struct error *err);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "analyzer/engine.h"
 #include "cli/captures.h"
 #include "cli/command.h"
 
@@ -10,9 +11,10 @@
 
 enum { FORMAT_NOT_GIVEN = -1 };
 
-/* in the order of enum analyze_format and enum ladder_policy */
+/* in the order of enum analyze_format, enum ladder_policy and enum overlap_policy */
 static const char *const formats[] = {"text", "json", "none", NULL};
 static const char *const ladder_policies[] = {"unclean", "all", "none", NULL};
+static const char *const overlap_policies[] = {"first", "last", NULL};
 
 #define FIELD(name) offsetof(struct analyze_options, name)
 
@@ -88,6 +90,18 @@ static const struct option_spec specs[] = {
 	 .value = "SIZE",
 	 .offset = FIELD(max_memory),
 	 .help = "memory for connections, such as 512M (1G; 0: no bound)"},
+	{.name = "stream-memory",
+	 .kind = OPTION_SIZE,
+	 .value = "SIZE",
+	 .offset = FIELD(stream_memory),
+	 .help = "memory for bytes that came early, of all streams together (64M)"},
+	{.name = "overlap",
+	 .kind = OPTION_CHOICE,
+	 .value = "WHICH",
+	 .choices = overlap_policies,
+	 .offset = FIELD(overlap),
+	 .help = "where bytes of a stream came twice and differ: first (what most receivers "
+		 "take), last"},
 	{.name = "no-dpi",
 	 .kind = OPTION_FLAG,
 	 .offset = FIELD(no_dpi),
@@ -168,6 +182,7 @@ struct analyze_options analyze_options_defaults(void)
 		.msl_ns = 120 * SECOND,
 		.stuck_ns = 60 * SECOND,
 		.max_memory = UINT64_C(1) << 30,
+		.stream_memory = engine_defaults().stream_memory,
 		.hash_seed = HASH_SEED_RANDOM,
 		.format = FORMAT_NOT_GIVEN,
 	};

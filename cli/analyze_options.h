@@ -22,10 +22,11 @@ struct analyze_options {
 	const char *database, *filter, *fail_on_text;
 	struct fail_on fail_on;
 	int64_t msl_ns, idle_timeout_ns, stuck_ns;
-	uint64_t max_flows, max_memory;
+	uint64_t max_flows, max_memory, stream_memory;
 	uint64_t hash_seed; /* HASH_SEED_RANDOM: the system's random numbers */
 	int format;         /* enum analyze_format */
 	int ladders;        /* enum ladder_policy */
+	int overlap;        /* enum overlap_policy */
 	bool join, keep_duplicates, verify_checksums, no_dpi, quiet;
 };
 

@@ -59,9 +59,19 @@ static const struct option_spec specs[] = {
 
 static const char *const filters[] = {"teardown", "closer", "finding", "host",
 				      "port",     "since",  "until",   NULL};
-static const char *const analysis[] = {
-	"filter",           "join",      "msl",        "idle-timeout", "stuck", "keep-duplicates",
-	"verify-checksums", "max-flows", "max-memory", "hash-seed",    NULL};
+static const char *const analysis[] = {"filter",
+				       "join",
+				       "msl",
+				       "idle-timeout",
+				       "stuck",
+				       "keep-duplicates",
+				       "verify-checksums",
+				       "max-flows",
+				       "max-memory",
+				       "stream-memory",
+				       "overlap",
+				       "hash-seed",
+				       NULL};
 
 static const struct option_loan loans[] = {
 	{.from = &query_option_table, .names = filters, .base = FIELD(filter)},

@@ -23,6 +23,8 @@ bool run_engine(const struct analyze_options *options, struct engine_config *con
 	engine.stuck_ns = options->stuck_ns;
 	engine.max_flows = options->max_flows;
 	engine.max_memory = options->max_memory;
+	engine.stream_memory = options->stream_memory;
+	engine.overlap = (enum overlap_policy)options->overlap;
 	engine.keep_duplicates = options->keep_duplicates;
 	engine.ladders = (enum ladder_policy)options->ladders;
 	*config = engine;

@@ -156,6 +156,13 @@ static bool take_segment(void *context, struct reading *reading, enum side from,
 	       take_packet(list, reading->state, packed(segment->file, segment->packet), kind, err);
 }
 
+static bool take_icmp(void *context, struct reading *reading, const struct icmp_error *icmp,
+		      struct error *err)
+{
+	return take_packet(context, reading->state, packed(icmp->file, icmp->packet), SEGMENT_TAKEN,
+			   err);
+}
+
 static bool close_connection(void *context, struct reading *reading, const struct verdict *verdict,
 			     struct error *err)
 {
@@ -182,6 +189,7 @@ struct consumer packet_list_consumer(struct packet_list *list)
 		.context = list,
 		.open = open_connection,
 		.segment = take_segment,
+		.icmp = take_icmp,
 		.close = close_connection,
 	};
 }

@@ -1,7 +1,7 @@
 /* Which packets belong to connections: a consumer (analyzer/consumer.h) that fills a set.
  *
  * A connection's are the segments that belong to it from the first to the last, their capture
- * duplicates, and all fragments of those that came in pieces. */
+ * duplicates, all fragments of those that came in pieces, and the ICMP errors about it. */
 #ifndef LASTACK_STREAMS_PACKET_LIST_H
 #define LASTACK_STREAMS_PACKET_LIST_H
 
