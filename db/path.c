@@ -82,16 +82,16 @@ static bool hop_parse(const char **text, struct tunnel_hop *hop)
 bool tunnel_parse(const char *text, struct tunnel *tunnel)
 {
 	static const char between[] = " > ";
+	bool more = *text != '\0';
 
 	memset(tunnel, 0, sizeof(*tunnel));
-	while (*text != '\0') {
+	while (more) {
 		if (tunnel->depth == TUNNEL_DEPTH_MAX ||
 		    !hop_parse(&text, &tunnel->hop[tunnel->depth++]))
 			return false;
-		if (strncmp(text, between, strlen(between)) == 0)
+		more = strncmp(text, between, strlen(between)) == 0;
+		if (more)
 			text += strlen(between);
-		else if (*text != '\0')
-			return false;
 	}
-	return true;
+	return *text == '\0';
 }

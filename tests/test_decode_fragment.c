@@ -21,6 +21,7 @@ struct scene {
 	struct decoded d;
 	int version;
 	uint16_t id;
+	uint64_t number; /* of the next packet; 0: 77 for all */
 	int64_t ts_ns;
 	bool unconfirmed;
 };
@@ -55,7 +56,7 @@ static enum decode_reason feed_cut(struct scene *s, size_t caplen)
 	uint8_t *copy = malloc(caplen ? caplen : 1);
 	struct packet packet = {
 		.data = copy,
-		.number = 77,
+		.number = s->number ? s->number++ : 77,
 		.ts_ns = s->ts_ns,
 		.caplen = (uint32_t)caplen,
 		.wirelen = (uint32_t)build_length(s->piece),
@@ -439,6 +440,46 @@ static void test_small_memory(void **state)
 	scene_free(s);
 }
 
+static void expect_places(const struct scene *s, const uint64_t *numbers, uint32_t count)
+{
+	assert_int_equal(s->d.segment.fragment_count, count);
+	for (uint32_t i = 0; i < count; i++) {
+		assert_int_equal(s->d.segment.fragments[i].packet, numbers[i]);
+		assert_int_equal(s->d.segment.fragments[i].file, 3);
+	}
+}
+
+/* A segment tells all packets that brought it, also those that brought the same again. */
+static void test_places(void **state)
+{
+	(void)state;
+	for (int version = 4; version <= 6; version += 2) {
+		struct scene *s = scene_new(version);
+
+		s->number = 5;
+		assert_int_equal(feed(s, 1000, 1000, 0), SKIP_FRAGMENT);
+		assert_int_equal(feed_last(s, 2000), SKIP_FRAGMENT);
+		assert_int_equal(feed(s, 1000, 1000, 0), SKIP_FRAGMENT);
+		s->number = 9;
+		assert_int_equal(feed(s, 0, 1000, 0), DECODED_SEGMENT);
+		expect_places(s, (const uint64_t[]){5, 6, 7, 9}, 4);
+
+		for (size_t at = 0; at < 2000; at += 40)
+			feed(s, at, 40, 0);
+		assert_int_equal(feed_last(s, 2000), DECODED_SEGMENT);
+		assert_int_equal(s->d.segment.fragment_count, 51);
+		assert_int_equal(s->d.segment.fragments[50].packet, 60);
+
+		/* in one piece: the segment's own number tells */
+		build_clear(s->piece);
+		build_segment(s->piece, version, 10);
+		assert_int_equal(feed_cut(s, build_length(s->piece)), DECODED_SEGMENT);
+		assert_null(s->d.segment.fragments);
+		assert_int_equal(s->d.segment.fragment_count, 0);
+		scene_free(s);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,6 +489,7 @@ int main(void)
 		cmocka_unit_test(test_identity),        cmocka_unit_test(test_nested),
 		cmocka_unit_test(test_lifetime),        cmocka_unit_test(test_expiry),
 		cmocka_unit_test(test_snaplen),         cmocka_unit_test(test_small_memory),
+		cmocka_unit_test(test_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
