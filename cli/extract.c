@@ -14,6 +14,7 @@
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "cli/values.h"
+#include "cli/values.h"
 #include "db/query.h"
 #include "db/store.h"
 #include "db/wanted.h"
@@ -66,9 +67,7 @@ static bool select_connections(struct extraction *x, struct store *store, struct
 		uint64_t id = 0;
 		bool there = false;
 
-		if (!value_count(texts->items[i], &id, err))
-			return error_prefix(err, "--connection");
-		if (id <= INT64_MAX &&
+		if (value_count(texts->items[i], &id, err) && id <= INT64_MAX &&
 		    !wanted_connection(store, (int64_t)id, x->selection, &there, err))
 			return false;
 		if (!there) {
@@ -101,6 +100,16 @@ static struct feed *open_captures(const struct extraction *x, const struct opera
 	return feed_open(&config, err);
 }
 
+static bool read_all(void *context, const struct stream_origin *origin, struct reading *reading,
+		     struct error *err)
+{
+	(void)context;
+	(void)origin;
+	(void)err;
+	reading->wants[SIDE_INITIATOR] = reading->wants[SIDE_RESPONDER] = true;
+	return true;
+}
+
 /* Analyses a recording into a database of its own in memory, and selects from that. */
 static bool select_by_first_pass(struct extraction *x, const struct operands *captures,
 				 struct error *err)
@@ -111,6 +120,9 @@ static bool select_by_first_pass(struct extraction *x, const struct operands *ca
 		.feed = store ? open_captures(x, captures, err) : NULL,
 		.recording = run_recording(&x->options->analysis, false),
 		.engine = x->engine,
+		/* some findings are made only where streams are read */
+		.consumers = {{.open = read_all}},
+		.consumer_count = x->options->filter.finding ? 1 : 0,
 		.watch = {.context = &x->progress, .progress = progress_tell},
 	};
 	enum pipeline_result result = PIPELINE_FAILED;
@@ -338,7 +350,9 @@ enum exit_code command_extract(int argc, char **argv)
 		complain("extract: %s", err.text);
 	extract_options_free(&options);
 	free(items);
-	if (code != EXIT_DONE || x.missing)
+	if (code != EXIT_DONE)
+		return code;
+	if (x.missing)
 		return EXIT_FAILED;
 	return x.incomplete ? EXIT_PARTLY : EXIT_DONE;
 }

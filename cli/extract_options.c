@@ -6,6 +6,9 @@
 
 #include "cli/captures.h"
 #include "cli/command.h"
+#include "cli/values.h"
+#include "db/address.h"
+#include "source/filter.h"
 #include "streams/stream_files.h"
 
 enum { GAPS_NOT_GIVEN = -1 };
@@ -147,6 +150,28 @@ static bool check_selection(struct extract_options *options, struct error *err)
 	return query_options_check(&options->filter, err);
 }
 
+/* Values that else only their readers would judge, after the captures were read. */
+static bool check_values(const struct extract_options *options, struct error *err)
+{
+	const char *host = options->filter.host;
+	struct address_range range;
+	struct filter *filter;
+	uint64_t id;
+
+	for (size_t i = 0; i < options->connections.count; i++)
+		if (!value_count(options->connections.items[i], &id, err))
+			return error_prefix(err, "--connection");
+	if (host && !address_range_parse(host, &range))
+		return error_set(err,
+				 "--host: '%s' is neither an address nor a prefix like 10.0.0.0/8",
+				 host);
+	if (!options->analysis.filter)
+		return true;
+	filter = filter_new(options->analysis.filter, err);
+	filter_free(filter);
+	return filter != NULL;
+}
+
 /* Where the captures are read more than once. */
 static bool check_passes(const struct extract_options *options, const struct operands *captures,
 			 struct error *err)
@@ -199,8 +224,8 @@ enum options_result extract_options_parse(int argc, char **argv, struct extract_
 	if (result != OPTIONS_DONE)
 		return result;
 	if (!check_output(options, err) || !check_selection(options, err) ||
-	    !captures_check(captures, err) || !check_passes(options, captures, err) ||
-	    !check_apart(options, captures, err))
+	    !check_values(options, err) || !captures_check(captures, err) ||
+	    !check_passes(options, captures, err) || !check_apart(options, captures, err))
 		return OPTIONS_MISUSE;
 	if (options->gaps == GAPS_NOT_GIVEN)
 		options->gaps = GAPS_SKIP;

@@ -14,11 +14,11 @@ import re
 import sys
 import time
 
-from cli_cases import applications, bench, damage, database, documents, input_options, interruption, output, query
-from cli_cases import recordings, refusal, report, usage
+from cli_cases import applications, bench, damage, database, documents, extract, input_options
+from cli_cases import interruption, output, query, recordings, refusal, report, usage
 
 MODULES = (usage, documents, applications, damage, input_options, recordings, refusal, database,
-	interruption, report, output, query)
+	interruption, report, output, query, extract)
 
 
 def cases(pattern):
