@@ -6,7 +6,7 @@ import subprocess
 
 from cli_cases import bench
 
-COMMANDS = ("analyze", "query", "report")
+COMMANDS = ("analyze", "extract", "query", "report")
 MANUAL = os.path.join(bench.ROOT, "docs", "lastack.1")
 
 
@@ -51,6 +51,8 @@ def case_manual_choices(t):
 	for command, option, wanted in (
 			("analyze", "format", ["text", "json", "none"]),
 			("analyze", "ladders", ["unclean", "all", "none"]),
+			("analyze", "overlap", ["first", "last"]),
+			("extract", "gaps", ["skip", "zero", "split"]),
 			("query", "format", ["table", "json", "csv"]),
 			("query", "closer", ["initiator", "responder", "both", "none"]),
 			("report", "format", ["text", "json"])):
@@ -69,6 +71,7 @@ def case_manual_defaults(t):
 	manual = " ".join(manual_section("analyze").split())
 	for option, told, text in (("msl", "(120)", "by default 120"),
 			("stuck", "(60)", "60 by default"), ("max-memory", "(1G;", "by default 1G"),
+			("stream-memory", "(64M)", "by default 64M"),
 			("db", "(lastack.db)", "lastack.db")):
 		t.expect(told in shown[option], "%s in the help of --%s" % (told, option), shown[option])
 		t.expect(text in manual, text + " in the manual page")

@@ -393,10 +393,10 @@ def case_usage(t):
 def case_many(t):
 	"""thousands of streams at once; a handful of descriptors is enough"""
 	header, records = pcap.read(simple(t))
-	pcap.write_many(t.path("many.pcap"), header, records, 3000, 10)
+	pcap.write_many(t.path("many.pcap"), header, records, 1000, 10)
 	started = resource.getrlimit(resource.RLIMIT_NOFILE)
 	extract(t, "--streams", "out", t.path("many.pcap"),
 		preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (160, started[1])))
-	t.equal(len(files(t)), 2 * 3000 + 2, "files")
+	t.equal(len(files(t)), 2 * 1000 + 2, "files")
 	t.equal(set(streams(t).values()), {b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\nhello"},
 		"what streams hold")
