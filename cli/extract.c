@@ -46,13 +46,13 @@ static bool new_selection(struct extraction *x, struct error *err)
 /* The connections that the filters let through. */
 static bool select_rows(struct extraction *x, struct store *store, struct error *err)
 {
+	bool keeps_ids = x->options->selection == EXTRACT_QUERY, ok;
 	sqlite3_stmt *rows;
-	bool ok;
 
 	if (!new_selection(x, err))
 		return false;
 	rows = query_options_prepare(store, &x->options->filter, 0, err);
-	ok = rows && wanted_rows(rows, x->selection, err);
+	ok = rows && wanted_rows(rows, keeps_ids, x->selection, err);
 	sqlite3_finalize(rows);
 	return ok;
 }

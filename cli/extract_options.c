@@ -60,8 +60,9 @@ static const struct option_spec specs[] = {
 	 .help = "only errors: no progress, no remarks"},
 };
 
-static const char *const filters[] = {"teardown", "closer", "finding", "host",
-				      "port",     "since",  "until",   NULL};
+static const char *const filters[] = {"teardown",    "closer",   "finding", "host",
+				      "port",        "since",    "until",   "application",
+				      "server-name", "contains", NULL};
 static const char *const analysis[] = {"filter",
 				       "join",
 				       "msl",
@@ -141,6 +142,10 @@ static bool check_selection(struct extract_options *options, struct error *err)
 	if (options->database && options->connections.count == 0 && !filtered)
 		return error_set(err, "--db is there to select from; give --connection, or a "
 				      "filter such as --teardown");
+	if (!options->database && (options->filter.application || options->filter.server_name ||
+				   options->filter.contains))
+		return error_set(err, "applications, server names and marked strings are what "
+				      "'lastack analyze' finds; name its database with --db");
 	if (options->connections.count > 0)
 		options->selection = EXTRACT_CONNECTIONS;
 	else if (filtered)

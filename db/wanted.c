@@ -66,7 +66,7 @@ static bool read_row(sqlite3_stmt *rows, const int place[COLUMNS], struct wanted
 	       tunnel_parse(tunnel ? tunnel : "", &wanted->tunnel);
 }
 
-bool wanted_rows(sqlite3_stmt *rows, struct selection *selection, struct error *err)
+bool wanted_rows(sqlite3_stmt *rows, bool ids, struct selection *selection, struct error *err)
 {
 	int place[COLUMNS], result;
 	struct wanted wanted;
@@ -77,6 +77,8 @@ bool wanted_rows(sqlite3_stmt *rows, struct selection *selection, struct error *
 		if (!read_row(rows, place, &wanted))
 			return error_set(err, "connection %lld of the database cannot be read",
 					 (long long)sqlite3_column_int64(rows, place[COLUMN_ID]));
+		if (!ids)
+			wanted.id = 0;
 		if (!selection_add(selection, &wanted, err))
 			return false;
 	}
@@ -97,7 +99,7 @@ bool wanted_connection(struct store *store, int64_t id, struct selection *select
 	if (sqlite3_prepare_v2(store_handle(store), sql, -1, &rows, NULL) != SQLITE_OK)
 		return error_set(err, "%s", sqlite3_errmsg(store_handle(store)));
 	sqlite3_bind_int64(rows, 1, id);
-	ok = wanted_rows(rows, selection, err);
+	ok = wanted_rows(rows, true, selection, err);
 	sqlite3_finalize(rows);
 	*there = selection_count(selection) > before;
 	return ok;

@@ -12,8 +12,9 @@
 #include "db/store.h"
 #include "streams/selection.h"
 
-/* Adds all rows of a statement that gives columns of `teardowns`, as query_prepare() does. */
-bool wanted_rows(sqlite3_stmt *rows, struct selection *selection, struct error *err);
+/* Adds all rows of a statement that gives columns of `teardowns`, as query_prepare() does; ids: with
+ * the ids they have there. */
+bool wanted_rows(sqlite3_stmt *rows, bool ids, struct selection *selection, struct error *err);
 /* Adds the connection with this id. *there is false where there is none. */
 bool wanted_connection(struct store *store, int64_t id, struct selection *selection, bool *there,
 		       struct error *err);

@@ -12,7 +12,7 @@
 #include "base/error.h"
 
 struct wanted {
-	int64_t id; /* in the database */
+	int64_t id; /* in the database; 0: none that lasts */
 	uint8_t ip_version;
 	struct ip_address address[SIDES]; /* in any order, as its ports */
 	uint16_t port[SIDES];
