@@ -8,13 +8,13 @@
 #include "cli/command.h"
 #include "cli/pipeline.h"
 #include "cli/progress.h"
+#include "cli/readers.h"
 #include "cli/run_setup.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
 #include "db/store.h"
 #include "report/report.h"
 #include "report/summary.h"
-#include "streams/dpi.h"
 
 /* The run over all recordings. */
 struct analysis {
@@ -96,19 +96,12 @@ static struct pipeline pipeline_of(struct analysis *analysis, struct feed *feed,
 static enum pipeline_result run_pipeline(struct analysis *analysis, struct pipeline *pipeline,
 					 int64_t *id, struct error *err)
 {
-	struct dpi_config config = dpi_defaults();
-	enum pipeline_result result;
-	struct dpi *dpi = NULL;
+	enum pipeline_result result = PIPELINE_FAILED;
+	struct readers readers;
 
-	memcpy(config.hash_key, pipeline->engine.hash_key, sizeof(config.hash_key));
-	if (!analysis->options->no_dpi && dpi_version()) {
-		dpi = dpi_new(&config, err);
-		if (!dpi)
-			return PIPELINE_FAILED;
-		pipeline->consumers[pipeline->consumer_count++] = dpi_consumer(dpi);
-	}
-	result = pipeline_run(pipeline, id, err);
-	dpi_free(dpi);
+	if (readers_open(&readers, analysis->options, pipeline, err))
+		result = pipeline_run(pipeline, id, err);
+	readers_close(&readers);
 	return result;
 }
 
@@ -234,9 +227,11 @@ enum exit_code command_analyze(int argc, char **argv)
 	switch (analyze_options_parse(argc, argv, &options, &captures, &err)) {
 	case OPTIONS_HELP:
 		analyze_usage(stdout);
+		analyze_options_free(&options);
 		return EXIT_DONE;
 	case OPTIONS_MISUSE:
 		complain("analyze: %s", err.text);
+		analyze_options_free(&options);
 		return EXIT_USAGE;
 	case OPTIONS_DONE:
 		break;
@@ -254,5 +249,6 @@ enum exit_code command_analyze(int argc, char **argv)
 	store_close(analysis.store);
 	free(analysis.recordings);
 	free(items);
+	analyze_options_free(&options);
 	return code;
 }

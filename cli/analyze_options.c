@@ -1,10 +1,13 @@
 #include "cli/analyze_options.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/engine.h"
 #include "cli/captures.h"
 #include "cli/command.h"
+#include "cli/values.h"
+#include "streams/marks.h"
 
 #define SECOND INT64_C(1000000000)
 #define DAY    (86400 * SECOND)
@@ -102,6 +105,17 @@ static const struct option_spec specs[] = {
 	 .offset = FIELD(overlap),
 	 .help = "where bytes of a stream came twice and differ: first (what most receivers "
 		 "take), last"},
+	{.name = "mark",
+	 .kind = OPTION_TEXTS,
+	 .value = "TEXT",
+	 .offset = FIELD(mark_texts),
+	 .help = "look for this in every stream, or for the bytes hex:0a0b0c; may be repeated; "
+		 "'lastack query --contains' lists where it was found"},
+	{.name = "check-streams",
+	 .kind = OPTION_FLAG,
+	 .offset = FIELD(check_streams),
+	 .help = "put all streams together to their ends, for findings such as overlap-conflict; "
+		 "by default only as far as the application's name needs it"},
 	{.name = "no-dpi",
 	 .kind = OPTION_FLAG,
 	 .offset = FIELD(no_dpi),
@@ -144,6 +158,42 @@ void analyze_usage(FILE *out)
 	      "  lastack analyze --db office.db --join day-*.pcapng.gz\n"
 	      "  tcpdump -w - -c 10000 tcp | lastack analyze --fail-on error -\n",
 	      out);
+}
+
+static bool parse_marks(struct analyze_options *options, struct error *err)
+{
+	const struct option_texts *texts = &options->mark_texts;
+
+	if (texts->count > MARKS_MAX)
+		return error_set(err,
+				 "--mark: %zu strings are more than the %d that can be looked "
+				 "for at once",
+				 texts->count, MARKS_MAX);
+	options->marks = calloc(texts->count + 1, sizeof(*options->marks));
+	if (!options->marks)
+		return error_set(err, "out of memory");
+	for (size_t i = 0; i < texts->count; i++) {
+		struct wanted_mark *mark = &options->marks[i];
+
+		if (!value_bytes(texts->items[i], &mark->bytes, &mark->length, err))
+			return error_prefix(err, "--mark");
+		mark->text = texts->items[i];
+		options->mark_count++;
+		if (mark->length > MARK_BYTES_MAX)
+			return error_set(err,
+					 "--mark: '%.40s...' is %zu bytes long; at most %d can be "
+					 "looked for",
+					 mark->text, mark->length, MARK_BYTES_MAX);
+	}
+	return true;
+}
+
+void analyze_options_free(struct analyze_options *options)
+{
+	for (size_t i = 0; i < options->mark_count; i++)
+		free(options->marks[i].bytes);
+	free(options->marks);
+	option_texts_free(&options->mark_texts);
 }
 
 /* A code or a severity; the sentence in err suggests the nearest where it is neither. */
@@ -201,5 +251,6 @@ enum options_result analyze_options_parse(int argc, char **argv, struct analyze_
 		options->format = options->quiet ? ANALYZE_NONE : ANALYZE_TEXT;
 	if (options->fail_on_text && !parse_fail_on(options->fail_on_text, &options->fail_on, err))
 		return OPTIONS_MISUSE;
-	return captures_check(captures, err) ? OPTIONS_DONE : OPTIONS_MISUSE;
+	return parse_marks(options, err) && captures_check(captures, err) ? OPTIONS_DONE
+									  : OPTIONS_MISUSE;
 }

@@ -18,6 +18,13 @@ struct fail_on {
 	enum severity at_least;
 };
 
+/* A string to look for in streams. */
+struct wanted_mark {
+	const char *text; /* as written */
+	uint8_t *bytes;   /* owned */
+	size_t length;
+};
+
 struct analyze_options {
 	const char *database, *filter, *fail_on_text;
 	struct fail_on fail_on;
@@ -27,7 +34,10 @@ struct analyze_options {
 	int format;         /* enum analyze_format */
 	int ladders;        /* enum ladder_policy */
 	int overlap;        /* enum overlap_policy */
-	bool join, keep_duplicates, verify_checksums, no_dpi, quiet;
+	bool join, keep_duplicates, verify_checksums, no_dpi, check_streams, quiet;
+	struct option_texts mark_texts;
+	struct wanted_mark *marks; /* owned; what mark_texts say */
+	size_t mark_count;
 };
 
 #define HASH_SEED_RANDOM UINT64_MAX
@@ -35,6 +45,7 @@ struct analyze_options {
 extern const struct option_table analyze_option_table;
 
 struct analyze_options analyze_options_defaults(void);
+void analyze_options_free(struct analyze_options *options);
 /* As options_parse, with the operands checked, too: one capture at least, standard input once. */
 enum options_result analyze_options_parse(int argc, char **argv, struct analyze_options *options,
 					  struct operands *captures, struct error *err);

@@ -19,6 +19,7 @@
 #include "db/store.h"
 #include "db/wanted.h"
 #include "report/format.h"
+#include "streams/read_all.h"
 #include "streams/packet_list.h"
 #include "streams/pcap_out.h"
 #include "streams/stream_files.h"
@@ -100,16 +101,6 @@ static struct feed *open_captures(const struct extraction *x, const struct opera
 	return feed_open(&config, err);
 }
 
-static bool read_all(void *context, const struct stream_origin *origin, struct reading *reading,
-		     struct error *err)
-{
-	(void)context;
-	(void)origin;
-	(void)err;
-	reading->wants[SIDE_INITIATOR] = reading->wants[SIDE_RESPONDER] = true;
-	return true;
-}
-
 /* Analyses a recording into a database of its own in memory, and selects from that. */
 static bool select_by_first_pass(struct extraction *x, const struct operands *captures,
 				 struct error *err)
@@ -121,7 +112,7 @@ static bool select_by_first_pass(struct extraction *x, const struct operands *ca
 		.recording = run_recording(&x->options->analysis, false),
 		.engine = x->engine,
 		/* some findings are made only where streams are read */
-		.consumers = {{.open = read_all}},
+		.consumers = {read_all_consumer()},
 		.consumer_count = x->options->filter.finding ? 1 : 0,
 		.watch = {.context = &x->progress, .progress = progress_tell},
 	};

@@ -164,9 +164,9 @@ static bool check_finding(const char *code, struct error *err)
 bool query_options_filtered(const struct query_options *options)
 {
 	return options->teardown >= 0 || options->closer >= 0 || options->finding ||
-	       options->host || options->application || options->server_name ||
-	       options->contains || options->port != UNSET_COUNT ||
-	       options->since_ns != UNSET_NS || options->until_ns != UNSET_NS;
+	       options->host || options->application || options->server_name || options->contains ||
+	       options->port != UNSET_COUNT || options->since_ns != UNSET_NS ||
+	       options->until_ns != UNSET_NS;
 }
 
 bool query_options_check(const struct query_options *options, struct error *err)

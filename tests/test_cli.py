@@ -15,10 +15,10 @@ import sys
 import time
 
 from cli_cases import applications, bench, damage, database, documents, extract, input_options
-from cli_cases import interruption, output, query, recordings, refusal, report, usage
+from cli_cases import interruption, marks, output, query, recordings, refusal, report, usage
 
-MODULES = (usage, documents, applications, damage, input_options, recordings, refusal, database,
-	interruption, report, output, query, extract)
+MODULES = (usage, documents, applications, marks, damage, input_options, recordings, refusal,
+	database, interruption, report, output, query, extract)
 
 
 def cases(pattern):
