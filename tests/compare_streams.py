@@ -5,9 +5,10 @@
 
 tshark (-z follow,tcp,raw) and tcpflow are asked about every capture in the folders. Compared are the
 directions without gaps of connections that both know: tshark's by the first packet, tcpflow's by both
-ends and their order in time. Prints a table for each peer, and what differs, with --list one line a
-direction. What is known to be the peer's doing, and why, is in KNOWN; the exit status is 1 where a
-difference is not explained there, 2 for usage, 77 where neither peer is installed.
+ends and their order in time. tcpflow takes what stands behind an IP packet in its frame (the padding of
+short Ethernet frames, trailers) for payload: where it differs it is asked again, about the same packets
+without that. Prints a table for each peer, and with --list a line a direction that is not equal, to be
+looked into. Exit status: 1 where a capture could not be compared, 2 usage, 77 neither peer is installed.
 """
 import argparse
 import collections
@@ -16,6 +17,7 @@ import csv
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -139,8 +141,7 @@ def by_tshark(capture, directions, folder):
 # -- tcpflow
 
 def by_tcpflow(capture, directions, folder):
-	out = os.path.join(folder, "tcpflow")
-	os.mkdir(out)
+	out = tempfile.mkdtemp(prefix="tcpflow.", dir=folder)
 	run(["tcpflow", "-q", "-x", "http", "-o", out, "-T", "%A;%a;%B;%b;%#", "-r", capture],
 		cwd=folder)
 	found = collections.defaultdict(list)
@@ -170,6 +171,45 @@ def plain(address):
 		return str(ipaddress.ip_address(address))
 	except ValueError:
 		return address
+
+
+def without_padding(program, capture, folder):
+	"""A copy of the capture's TCP packets whose Ethernet frames end where their IP packets do."""
+	path = os.path.join(folder, "trimmed.pcap")
+	subprocess.run([program, "extract", "--quiet", "--overwrite", "--pcap", path, capture],
+		stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=TIMEOUT)
+	if not os.path.exists(path):
+		return None
+	data = read(path)
+	if struct.unpack_from("<I", data, 20)[0] != 1:
+		return path
+	out, at = [data[:24]], 24
+	while at < len(data):
+		seconds, fraction, size, wire = struct.unpack_from("<IIII", data, at)
+		frame = data[at + 16:at + 16 + size]
+		end = ip_end(frame)
+		if end and end < len(frame):
+			frame, wire = frame[:end], end
+		out.append(struct.pack("<IIII", seconds, fraction, len(frame), wire) + frame)
+		at += 16 + size
+	with open(path, "wb") as file:
+		file.write(b"".join(out))
+	return path
+
+
+def ip_end(frame):
+	"""Where the IP packet of an Ethernet frame ends; None: it has none, or does not tell."""
+	at = 12
+	while frame[at:at + 2] in (b"\x81\x00", b"\x88\xa8"):
+		at += 4
+	kind, at = frame[at:at + 2], at + 2
+	if kind == b"\x08\x00" and len(frame) >= at + 20:
+		length = struct.unpack_from(">H", frame, at + 2)[0]
+		return at + length if length else None
+	if kind == b"\x86\xdd" and len(frame) >= at + 40:
+		length = struct.unpack_from(">H", frame, at + 4)[0]
+		return at + 40 + length if length else None
+	return None
 
 
 PEERS = {"tshark": by_tshark, "tcpflow": by_tcpflow}
@@ -213,22 +253,32 @@ def compare(program, capture, peers):
 		if not any(d.data for d in directions):
 			return results
 		for peer in peers:
-			for d, theirs in PEERS[peer](capture, whole, folder):
-				if theirs is None:
-					kind = "no counterpart"
-					if not d.data:
-						continue
-				elif theirs == d.data:
-					kind = "equal"
-				else:
-					kind = kind_of(d.data, theirs)
-				if kind == "equal" and not d.data:
-					kind = "both empty"
-				line = "%s: %s: %d bytes, %s %s%s" % (capture, d, len(d.data), peer,
-					"none" if theirs is None else len(theirs),
-					"" if theirs is None else ", first at %d" % first_difference(d.data, theirs))
-				results.append((peer, kind, len(d.data), line))
+			answers = list(PEERS[peer](capture, whole, folder))
+			if peer == "tcpflow" and any(theirs != d.data for d, theirs in answers):
+				trimmed = without_padding(program, capture, folder)
+				again = {id(d): theirs for d, theirs in by_tcpflow(trimmed, whole, folder)} if trimmed else {}
+			else:
+				again = {}
+			for d, theirs in answers:
+				padded = theirs != d.data and again.get(id(d)) == d.data
+				results.append(result(capture, d, peer, theirs, padded))
 	return results
+
+
+def result(capture, d, peer, theirs, padded):
+	"""(peer, kind, bytes, line) of one direction."""
+	if theirs == d.data:
+		kind = "equal" if d.data else "both empty"
+	elif padded:
+		kind = "equal but for padding"
+	elif theirs is None:
+		kind = "no counterpart" if d.data else "both empty"
+	else:
+		kind = kind_of(d.data, theirs)
+	line = "%s: %s: %d bytes, %s %s%s" % (capture, d, len(d.data), peer,
+		"none" if theirs is None else len(theirs),
+		"" if theirs is None else ", first at %d" % first_difference(d.data, theirs))
+	return peer, kind, len(d.data), line
 
 
 def main():
@@ -259,7 +309,7 @@ def main():
 			for peer, kind, size, line in results:
 				counts[peer, kind][0] += 1
 				counts[peer, kind][1] += size
-				if kind not in ("equal", "both empty", "with gaps"):
+				if kind not in ("equal", "both empty", "with gaps", "equal but for padding"):
 					lines.append((peer, kind, line))
 	print("%d captures" % files)
 	for (peer, kind), (directions, size) in sorted(counts.items()):
