@@ -55,8 +55,10 @@ static bool add_tail(struct stream_index *index, const struct index_line *line, 
 	unsigned tag = (unsigned)(d[!d[SIDE_INITIATOR].seen].vlan_tags & VLAN_MASK);
 
 	instant_text(v->first_ns, first);
-	endpoint_text(&d[SIDE_INITIATOR].address, v->ip_version, d[SIDE_INITIATOR].port, initiator);
-	endpoint_text(&d[SIDE_RESPONDER].address, v->ip_version, d[SIDE_RESPONDER].port, responder);
+	stream_endpoint_text(&d[SIDE_INITIATOR].address, v->ip_version, d[SIDE_INITIATOR].port,
+			     initiator);
+	stream_endpoint_text(&d[SIDE_RESPONDER].address, v->ip_version, d[SIDE_RESPONDER].port,
+			     responder);
 	if (tag)
 		snprintf(vlan, sizeof(vlan), "%u", tag);
 	snprintf(text, sizeof(text),

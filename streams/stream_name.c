@@ -37,8 +37,8 @@ static void address_write(const struct ip_address *address, uint8_t ip_version,
 		text[0] = '\0';
 }
 
-void endpoint_text(const struct ip_address *address, uint8_t ip_version, uint16_t port,
-		   char text[ENDPOINT_TEXT_MAX])
+void stream_endpoint_text(const struct ip_address *address, uint8_t ip_version, uint16_t port,
+			  char text[ENDPOINT_TEXT_MAX])
 {
 	char plain[INET6_ADDRSTRLEN];
 

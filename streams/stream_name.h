@@ -28,7 +28,7 @@ void stream_name_text(const struct stream_name *name, char text[STREAM_NAME_MAX]
 /* "2026-01-05T09:00:00.003837000Z" */
 void instant_text(int64_t ns, char text[INSTANT_TEXT_MAX]);
 /* "192.0.2.1:80", "[2001:db8::1]:80" */
-void endpoint_text(const struct ip_address *address, uint8_t ip_version, uint16_t port,
-		   char text[ENDPOINT_TEXT_MAX]);
+void stream_endpoint_text(const struct ip_address *address, uint8_t ip_version, uint16_t port,
+			  char text[ENDPOINT_TEXT_MAX]);
 
 #endif

@@ -104,9 +104,9 @@ static void test_endpoints(void **state)
 	char text[ENDPOINT_TEXT_MAX];
 
 	(void)state;
-	endpoint_text(&(struct ip_address){.bytes = {192, 0, 2, 1}}, 4, 80, text);
+	stream_endpoint_text(&(struct ip_address){.bytes = {192, 0, 2, 1}}, 4, 80, text);
 	assert_string_equal(text, "192.0.2.1:80");
-	endpoint_text(&(struct ip_address){.bytes = {0x20, 0x01, [15] = 1}}, 6, 80, text);
+	stream_endpoint_text(&(struct ip_address){.bytes = {0x20, 0x01, [15] = 1}}, 6, 80, text);
 	assert_string_equal(text, "[2001::1]:80");
 }
 
