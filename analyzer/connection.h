@@ -32,6 +32,7 @@ enum limit {
 struct direction {
 	uint64_t vlan_tags;
 	uint64_t packets, bytes;
+	int64_t data_ns;        /* time of its last payload; valid with data */
 	struct ranges captured; /* its sequence numbers */
 	uint32_t retransmitted;
 	uint32_t isn;
@@ -71,7 +72,7 @@ struct direction {
 	bool window_in_syn : 1;  /* window came in a SYN: never scaled */
 	bool timestamps : 1;
 	bool peer_acked : 1; /* peer_ack is valid */
-	bool data : 1;       /* data_end is valid */
+	bool data : 1;       /* data_end and data_ns are valid */
 	bool bare : 1;       /* bare_end is valid */
 };
 
@@ -100,11 +101,13 @@ struct fin {
 struct rst_hypothesis {
 	struct moment at;
 	int64_t silence_ns;
+	int64_t idle_ns; /* see connection.gap_ns; NONE_NS */
 	uint32_t in_window_before[SIDES], out_of_window_before[SIDES];
 	uint32_t nxt[SIDES], ack[SIDES]; /* how far each end had come */
 	uint8_t by;                      /* enum side */
 	uint8_t stage;                   /* enum rst_stage */
 	uint8_t cause;                   /* enum rst_cause */
+	uint8_t ttl, flags;              /* its own */
 	uint8_t ttl_first, ttl_last;     /* of its sender before it */
 	bool exact : 1;                  /* else in_window */
 	bool odd_ttl : 1;
@@ -133,7 +136,9 @@ struct teardown_part {
 	struct moment closed; /* both FINs covered */
 	struct rst_hypothesis rst[RST_HYPOTHESES];
 	uint32_t rst_count;
-	uint64_t last_rst_ordinal; /* of any RST before the connection closed */
+	uint32_t rsts[SIDES];       /* RSTs captured of each end, of whatever class */
+	int64_t fin_silence[SIDES]; /* before the FIN: see verdict.fin_silence_ns */
+	uint64_t last_rst_ordinal;  /* of any RST before the connection closed */
 	/* RSTs by class and sender, as they came, before the connection closed */
 	uint32_t in_window[SIDES], out_of_window[SIDES];
 	uint64_t half_close
@@ -194,6 +199,7 @@ struct connection {
 	int64_t first_ns, last_ns; /* smallest and largest time of its segments */
 	int64_t previous_ns;       /* time of the segment captured last */
 	int64_t syn_ns;            /* the initiator's first SYN */
+	int64_t gap_ns;            /* the last silence of 1 s or more, 0: none */
 	int64_t handshake_rtt_ns;
 	uint64_t first_packet;
 	struct direction dir[SIDES];
@@ -202,7 +208,9 @@ struct connection {
 	struct notes *notes;            /* owned; NULL until needed */
 	struct zeek zeek;
 	uint32_t first_file;
-	uint32_t data_segments; /* payload segments of both ends, retransmissions aside */
+	uint32_t data_segments;       /* payload segments of both ends, retransmissions aside */
+	bool initiator_since_gap : 1; /* that end has sent something since gap_ns */
+	bool responder_since_gap : 1;
 	bool midstream : 1;
 	bool stray : 1; /* resets only so far */
 	bool handshake_done : 1;

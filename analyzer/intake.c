@@ -6,6 +6,8 @@
 #include "analyzer/time_wait.h"
 
 /* An ACK this close above an ISN acknowledges that SYN and the first flight behind it. */
+#define GAP_NS INT64_C(1000000000)
+
 enum { SHIFT_MAX = 14, COUNTER_MAX = 255, RIVAL_REACH = 1 << 20, STEADY_STEP = 1 << 28 };
 
 void intake_count(struct connection *c, enum side from, const struct segment *s, bool keep_ladder)
@@ -292,6 +294,7 @@ static void take_payload(struct connection *c, enum side from, const struct segm
 		c->data_segments++;
 	count_half_close(c, from, s, added.fresh);
 	if (s->payload_len > 0) {
+		d->data_ns = s->ts_ns;
 		d->data_end = d->data ? seq_max(d->data_end, end) : end;
 		d->data = true;
 	}
@@ -422,6 +425,34 @@ static void follow_close(struct connection *c, const struct moment *at)
 	time_wait_enter(c);
 }
 
+/* How long the sender of a FIN knew of no payload; the peer's may have crossed the FIN. */
+static int64_t silence_before_fin(const struct connection *c, enum side from,
+				  const struct segment *s)
+{
+	const struct direction *d = &c->dir[from], *peer = &c->dir[peer_of(from)];
+	int64_t latest = NONE_NS;
+
+	if (s->payload_len > 0)
+		return 0;
+	if (d->data)
+		latest = d->data_ns;
+	if (peer->data && (s->flags & TCP_ACK) && seq_ge(s->ack, peer->data_end) &&
+	    peer->data_ns > latest)
+		latest = peer->data_ns;
+	if (latest == NONE_NS)
+		latest = c->previous_ns;
+	return latest == NONE_NS || latest > s->ts_ns ? 0 : s->ts_ns - latest;
+}
+
+/* A silence of the whole connection, and which ends have spoken since. */
+static void follow_silence(struct connection *c, const struct segment *s)
+{
+	if (c->previous_ns == NONE_NS || s->ts_ns - c->previous_ns < GAP_NS)
+		return;
+	c->gap_ns = s->ts_ns - c->previous_ns;
+	c->initiator_since_gap = c->responder_since_gap = false;
+}
+
 static bool take_segment(struct connection *c, enum side from, const struct segment *s,
 			 const struct moment *at)
 {
@@ -431,6 +462,7 @@ static bool take_segment(struct connection *c, enum side from, const struct segm
 	enum fin_verdict fin = is_fin ? fin_acceptable(c, from, s) : FIN_COUNTS;
 	/* a FIN that does not count changes nothing: its number is not in use */
 	uint32_t end = s->seq + segment_length(s) - (fin == FIN_COUNTS ? 0 : 1);
+	int64_t silence = is_fin ? silence_before_fin(c, from, s) : 0;
 
 	count_attempts(c, from, s);
 	if (s->flags & TCP_SYN)
@@ -447,8 +479,13 @@ static bool take_segment(struct connection *c, enum side from, const struct segm
 	} else {
 		end = d->snd_nxt;
 	}
-	if (is_fin)
+	if (is_fin) {
+		bool first = !c->teardown || !c->teardown->fin[from].seen;
+
 		ok &= fin_captured(c, from, s, at, fin, before);
+		if (first && c->teardown && c->teardown->fin[from].seen)
+			c->teardown->fin_silence[from] = silence;
+	}
 	d->plain |= !(s->flags & (TCP_SYN | TCP_FIN));
 	resolve_doubts(c, from);
 	follow_simultaneous_open(c, s);
@@ -460,6 +497,7 @@ bool intake(struct connection *c, enum side from, const struct segment *s, const
 {
 	bool ok, closed = c->teardown && c->teardown->closed.ordinal;
 
+	follow_silence(c, s);
 	if (s->flags & TCP_RST) {
 		ok = reset_take(c, from, s, at);
 	} else {
@@ -470,6 +508,10 @@ bool intake(struct connection *c, enum side from, const struct segment *s, const
 	}
 	if (closed)
 		time_wait_segment(c, from, s, at, two_msl_ns);
+	if (from == SIDE_INITIATOR)
+		c->initiator_since_gap = true;
+	else
+		c->responder_since_gap = true;
 	intake_count(c, from, s, keep_ladder);
 	return ok;
 }

@@ -144,7 +144,7 @@ static void judge_reset(const struct connection *c, const struct rst_hypothesis 
 	const struct teardown_part *t = c->teardown;
 
 	v->rst_by = SIDE_NONE;
-	v->rst_silence_ns = v->rst_ns = NONE_NS;
+	v->rst_silence_ns = v->rst_ns = v->rst_idle_ns = NONE_NS;
 	if (!t)
 		return;
 	v->rst_injected = t->rst_injected || (reset && reset->odd_ttl);
@@ -160,6 +160,20 @@ static void judge_reset(const struct connection *c, const struct rst_hypothesis 
 	v->rst_cause = (enum rst_cause)reset->cause;
 	v->rst_silence_ns = reset->silence_ns;
 	v->rst_ns = reset->at.ts_ns;
+	v->rst_idle_ns = reset->idle_ns;
+	v->rst_ttl = reset->ttl;
+	v->rst_sender_ttl = reset->ttl_last;
+	if (t->rsts[reset->by] > 1)
+		v->rst_form = RST_FORM_SEVERAL;
+	else
+		v->rst_form = reset->flags & TCP_ACK ? RST_FORM_RST_ACK : RST_FORM_RST;
+}
+
+static enum rst_stage open_stage(const struct connection *c)
+{
+	if (c->data_segments == 0)
+		return RST_STAGE_ESTABLISHED_NO_DATA;
+	return c->data_segments == 1 ? RST_STAGE_AFTER_FIRST_DATA : RST_STAGE_ESTABLISHED;
 }
 
 static void judge_time_wait(const struct connection *c, int64_t until_ns, int64_t two_msl_ns,
@@ -323,6 +337,11 @@ void judge(const struct flow *flow, const struct connection *c, const struct jud
 		v->tunnel = *flow->tunnel;
 	v->closer = closer_of(c, v->teardown, reset);
 	v->end_ns = end_ns_of(flow, c, v->end_reason, reset);
+	v->fin_silence_ns = NONE_NS;
+	if (closer != SIDE_NONE && v->teardown != TEARDOWN_SIMULTANEOUS)
+		v->fin_silence_ns = c->teardown->fin_silence[closer];
+	if (v->teardown == TEARDOWN_OPEN)
+		v->open_stage = open_stage(c);
 	if (closer != SIDE_NONE && v->teardown != TEARDOWN_SIMULTANEOUS)
 		v->half_close_bytes = c->teardown->half_close[peer_of(closer)];
 	for (int side = 0; side < SIDES; side++)

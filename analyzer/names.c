@@ -134,6 +134,17 @@ const char *rst_cause_name(enum rst_cause value)
 	return name_in(names, RST_CAUSES, value);
 }
 
+const char *rst_form_name(enum rst_form value)
+{
+	static const char *const names[RST_FORMS] = {
+		[RST_FORM_RST] = "rst",
+		[RST_FORM_RST_ACK] = "rst_ack",
+		[RST_FORM_SEVERAL] = "several",
+	};
+
+	return name_in(names, RST_FORMS, value);
+}
+
 const char *conn_state_name(enum conn_state value)
 {
 	static const char *const names[CONN_STATES] = {

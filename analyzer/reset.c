@@ -184,6 +184,14 @@ static bool stands_for(const struct rst_hypothesis *h, enum side from)
 	return !h->exact && h->by == from;
 }
 
+/* The last silence, if the sender had sent nothing since: then the reset answers what broke it. */
+static int64_t idle_before(const struct connection *c, enum side from)
+{
+	bool spoke = from == SIDE_INITIATOR ? c->initiator_since_gap : c->responder_since_gap;
+
+	return c->gap_ns > 0 && !spoke ? c->gap_ns : NONE_NS;
+}
+
 static void hypothesis_add(struct connection *c, enum side from, const struct segment *s,
 			   const struct moment *at, bool exact)
 {
@@ -212,6 +220,9 @@ static void hypothesis_add(struct connection *c, enum side from, const struct se
 		.stage = (uint8_t)stage_of(c, from),
 		.cause = (uint8_t)cause_of(c, from, s, silence),
 		.exact = exact,
+		.idle_ns = idle_before(c, from),
+		.ttl = s->ttl,
+		.flags = s->flags,
 		.ttl_first = sender->ttl_first,
 		.ttl_last = sender->ttl_last,
 		.odd_ttl = sender->spoke && ttl_differs(s->ttl, sender->ttl_first) &&
@@ -235,6 +246,7 @@ bool reset_take(struct connection *c, enum side from, const struct segment *s,
 
 	if (!t)
 		return false;
+	t->rsts[from]++;
 	if (t->closed.ordinal) /* section 5 looks at these */
 		return true;
 	for (uint32_t i = 0; i < t->rst_count; i++)

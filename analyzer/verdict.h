@@ -108,6 +108,15 @@ enum rst_cause {
 	RST_CAUSES
 };
 
+/* What the end that reset the connection sent. */
+enum rst_form {
+	RST_FORM_NULL,
+	RST_FORM_RST,     /* one reset without ACK flag */
+	RST_FORM_RST_ACK, /* one reset with it */
+	RST_FORM_SEVERAL, /* more than one */
+	RST_FORMS
+};
+
 enum conn_state { /* Zeek's; OTH is the last resort */
 		  ZEEK_OTH,
 		  ZEEK_S0,
@@ -239,6 +248,12 @@ struct verdict {
 	enum rst_stage rst_stage;
 	enum rst_cause rst_cause;
 	int64_t rst_silence_ns; /* NONE_NS without accepted RST */
+	enum rst_form rst_form;
+	uint8_t rst_ttl;        /* or hop limit; 0: not known */
+	uint8_t rst_sender_ttl; /* of its sender's latest segment before; 0: there was none */
+	/* The silence of 1 s or more before the segments that it answers, or before itself: since then
+	 * its sender had sent nothing else. NONE_NS: there was none. */
+	int64_t rst_idle_ns;
 	bool rst_injected;
 	uint64_t rst_in_window, rst_out_of_window;
 
@@ -246,6 +261,12 @@ struct verdict {
 	const char *history; /* at most 64 letters, NUL-terminated */
 
 	int64_t handshake_rtt_ns, rst_ns, end_ns; /* NONE_NS where unknown */
+
+	/* How long the closer's FIN came after the last payload that the closer knew of: its own, or
+	 * the peer's where the FIN acknowledges it (without payload: after the segment before it).
+	 * NONE_NS without a closer or with two. */
+	int64_t fin_silence_ns;
+	enum rst_stage open_stage; /* how far a connection of class open had come, else NULL */
 
 	const struct application *application; /* NULL: not identified */
 	const struct mark_hit *marks;
@@ -273,6 +294,7 @@ const char *reuse_rule_name(enum reuse_rule value);     /* NULL for REUSE_RULE_N
 const char *reuse_answer_name(enum reuse_answer value); /* NULL for REUSE_ANSWER_NULL */
 const char *rst_stage_name(enum rst_stage value);       /* NULL for RST_STAGE_NULL */
 const char *rst_cause_name(enum rst_cause value);       /* NULL for RST_CAUSE_NULL */
+const char *rst_form_name(enum rst_form value);         /* NULL for RST_FORM_NULL */
 const char *conn_state_name(enum conn_state value);
 const char *endpoint_state_name(enum endpoint_state value);
 const char *side_name(enum side value); /* initiator responder both none */

@@ -6,6 +6,8 @@
 #include "db/regular.h"
 #include "db/store_private.h"
 
+#define SILENCE_MIN_NS INT64_C(1000000000)
+
 static const char *const statement_sql[STORE_STATEMENTS] = {
 	[ADD_CONNECTION] =
 		"INSERT INTO connections(id, capture_id, first_packet, first_ns, duration_ns,"
@@ -18,7 +20,8 @@ static const char *const statement_sql[STORE_STATEMENTS] = {
 		" application_id)"
 		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_LOSSES] = "INSERT INTO losses VALUES(?,?,?,?,?,?,?,?)",
-	[ADD_RESETS] = "INSERT INTO resets VALUES(?,?,?,?,?)",
+	[ADD_RESETS] = "INSERT INTO resets VALUES(?,?,?,?,?,?,?,?)",
+	[ADD_SILENCE] = "INSERT INTO silences VALUES(?,?)",
 	[ADD_REUSES] = "INSERT INTO reuses VALUES(?,?,?)",
 	[ADD_DWELLS] = "INSERT INTO dwells VALUES(?,?,?,?,?,?,?)",
 	[ADD_STATE] = "INSERT INTO states VALUES(?,?,?,?,?,?)",
@@ -189,6 +192,14 @@ static bool add_losses(struct store *store, const struct verdict *v, int64_t id,
 	return run(store, ADD_LOSSES, err);
 }
 
+static void bind_ttl(sqlite3_stmt *s, int column, uint8_t ttl)
+{
+	if (ttl != 0)
+		sqlite3_bind_int(s, column, ttl);
+	else
+		sqlite3_bind_null(s, column);
+}
+
 static bool add_resets(struct store *store, const struct verdict *v, int64_t id, struct error *err)
 {
 	sqlite3_stmt *s = store->statement[ADD_RESETS];
@@ -201,7 +212,23 @@ static bool add_resets(struct store *store, const struct verdict *v, int64_t id,
 	bind_ns(s, 3, v->rst_silence_ns);
 	bind_count(s, 4, v->rst_in_window);
 	bind_count(s, 5, v->rst_out_of_window);
+	bind_ttl(s, 6, v->rst_ttl);
+	bind_ttl(s, 7, v->rst_sender_ttl);
+	/* nearly always the silence itself, which is stored already */
+	bind_ns(s, 8, v->rst_idle_ns == v->rst_silence_ns ? NONE_NS : v->rst_idle_ns);
 	return run(store, ADD_RESETS, err);
+}
+
+/* Silences below a second are no pauses of an application and not stored; whole milliseconds. */
+static bool add_silence(struct store *store, const struct verdict *v, int64_t id, struct error *err)
+{
+	sqlite3_stmt *s = store->statement[ADD_SILENCE];
+
+	if (v->fin_silence_ns < SILENCE_MIN_NS) /* NONE_NS too */
+		return true;
+	sqlite3_bind_int64(s, 1, id);
+	sqlite3_bind_int64(s, 2, v->fin_silence_ns / 1000000);
+	return run(store, ADD_SILENCE, err);
 }
 
 static bool add_reuses(struct store *store, const struct verdict *v, int64_t id, struct error *err)
@@ -335,8 +362,9 @@ bool connection_add(struct store *store, const struct verdict *verdict, struct e
 	if (!add_connection(store, verdict, regular ? TIMELINE_REGULAR : TIMELINE_STORED, id,
 			    err) ||
 	    !add_losses(store, verdict, id, err) || !add_resets(store, verdict, id, err) ||
-	    !add_reuses(store, verdict, id, err) || !add_findings(store, verdict, id, err) ||
-	    !add_mark_hits(store, verdict, id, err) || !add_ladder(store, verdict, id, err))
+	    !add_silence(store, verdict, id, err) || !add_reuses(store, verdict, id, err) ||
+	    !add_findings(store, verdict, id, err) || !add_mark_hits(store, verdict, id, err) ||
+	    !add_ladder(store, verdict, id, err))
 		return false;
 	if (!regular && !add_states(store, verdict, id, err))
 		return false;

@@ -34,8 +34,8 @@ static const char *const insert_sql[DICTIONARIES] = {
 		" fin_check_initiator, fin_check_responder, time_wait_holder, time_wait_check,"
 		" reuse_by, reuse_rule, reuse_answer, rst_by, rst_stage, rst_cause, rst_injected,"
 		" conn_state, seen_initiator, seen_responder, isn_known_initiator,"
-		" isn_known_responder, timeline)"
-		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		" isn_known_responder, timeline, rst_form, open_stage)"
+		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[DICTIONARY_APPLICATIONS] = "INSERT INTO applications(name, category, guessed, server_name)"
 				    " VALUES(?1, ?2, ?3, ?4)",
 };
@@ -252,6 +252,8 @@ static uint64_t outcome_key(const struct verdict *v, enum timeline_kind timeline
 		{i->isn_known, 1},
 		{r->isn_known, 1},
 		{timeline, 1},
+		{v->rst_form, 2},
+		{v->open_stage, 4},
 	};
 	uint64_t key = 0;
 	unsigned shift = 0;
@@ -290,6 +292,8 @@ static void bind_outcome(sqlite3_stmt *s, const struct verdict *v, enum timeline
 	sqlite3_bind_int(s, 22, i->isn_known);
 	sqlite3_bind_int(s, 23, r->isn_known);
 	sqlite3_bind_int(s, 24, timeline);
+	bind_name(s, 25, rst_form_name(v->rst_form));
+	bind_name(s, 26, rst_stage_name(v->open_stage));
 }
 
 bool dictionary_outcome(struct dictionaries *d, const struct verdict *v,

@@ -118,6 +118,7 @@ static const char *const drop_range_sql[] = {
 	"DELETE FROM dwells WHERE connection_id BETWEEN ? AND ?",
 	"DELETE FROM reuses WHERE connection_id BETWEEN ? AND ?",
 	"DELETE FROM resets WHERE connection_id BETWEEN ? AND ?",
+	"DELETE FROM silences WHERE connection_id BETWEEN ? AND ?",
 	"DELETE FROM losses WHERE connection_id BETWEEN ? AND ?",
 	"DELETE FROM connections WHERE id BETWEEN ? AND ?",
 };
@@ -126,7 +127,8 @@ static const char *const drop_range_sql[] = {
 static const char drop_all_sql[] =
 	"DELETE FROM mark_hits; DELETE FROM finding_rows; DELETE FROM ladders; DELETE FROM states; "
 	"DELETE FROM dwells;"
-	"DELETE FROM reuses; DELETE FROM resets; DELETE FROM losses; DELETE FROM connections;"
+	"DELETE FROM reuses; DELETE FROM resets; DELETE FROM silences; DELETE FROM losses; DELETE "
+	"FROM connections;"
 	"DELETE FROM hosts; DELETE FROM paths; DELETE FROM outcomes; DELETE FROM applications;";
 
 static const char drop_linktypes_sql[] = "DELETE FROM capture_linktypes WHERE capture_id IN"

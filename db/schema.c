@@ -240,6 +240,17 @@ static const char *const table_sql_2[] = {
 	" UNIQUE(name, category, guessed, server_name)"
 	") STRICT",
 
+	"CREATE TABLE silences("
+	" connection_id INTEGER PRIMARY KEY REFERENCES connections(id) ON DELETE CASCADE,"
+	" fin_ms INTEGER NOT NULL"
+	") STRICT",
+
+	"ALTER TABLE outcomes ADD COLUMN rst_form TEXT",
+	"ALTER TABLE outcomes ADD COLUMN open_stage TEXT",
+	"ALTER TABLE resets ADD COLUMN ttl INTEGER",
+	"ALTER TABLE resets ADD COLUMN sender_ttl INTEGER",
+	"ALTER TABLE resets ADD COLUMN idle_ns INTEGER",
+
 	"CREATE TABLE marks("
 	" id INTEGER PRIMARY KEY,"
 	" text TEXT NOT NULL,"

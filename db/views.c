@@ -110,6 +110,12 @@ static const struct view_column teardown_columns[] = {
 	{"closing_ns", "d.closing_ns"},
 	{"application_guessed", "a.guessed"},
 	{"server_name", "a.server_name"},
+	{"fin_silence_ns", "q.fin_ms * 1000000"},
+	{"rst_form", "o.rst_form"},
+	{"rst_ttl", "s.ttl"},
+	{"rst_sender_ttl", "s.sender_ttl"},
+	{"rst_idle_ns",
+	 "coalesce(s.idle_ns, CASE WHEN s.silence_ns >= 1000000000 THEN s.silence_ns END)"},
 };
 
 static const char teardowns_from[] = "FROM connections AS c\n"
@@ -122,6 +128,7 @@ static const char teardowns_from[] = "FROM connections AS c\n"
 				     " LEFT JOIN applications AS a ON a.id = c.application_id\n"
 				     " LEFT JOIN losses AS l ON l.connection_id = c.id\n"
 				     " LEFT JOIN resets AS s ON s.connection_id = c.id\n"
+				     " LEFT JOIN silences AS q ON q.connection_id = c.id\n"
 				     " LEFT JOIN reuses AS u ON u.connection_id = c.id\n"
 				     " LEFT JOIN dwells AS d ON d.connection_id = c.id;\n";
 

@@ -83,8 +83,10 @@ static void blank(struct verdict *v)
 		.rst_by = SIDE_NONE,
 		.rst_silence_ns = NONE_NS,
 		.handshake_rtt_ns = NONE_NS,
+		.rst_idle_ns = NONE_NS,
 		.rst_ns = NONE_NS,
 		.end_ns = NONE_NS,
+		.fin_silence_ns = NONE_NS,
 		.history = "",
 	};
 	for (int side = 0; side < SIDES; side++) {
@@ -272,6 +274,10 @@ void scene_full(struct scene_verdict *scene)
 		.rst_stage = RST_STAGE_CLOSE_WAIT,
 		.rst_cause = RST_CAUSE_UNREAD_DATA,
 		.rst_silence_ns = 61,
+		.rst_form = RST_FORM_SEVERAL,
+		.rst_ttl = 5,
+		.rst_sender_ttl = 6,
+		.rst_idle_ns = 1000000061,
 		.rst_injected = true,
 		.rst_in_window = 67,
 		.rst_out_of_window = 71,
@@ -281,6 +287,7 @@ void scene_full(struct scene_verdict *scene)
 		.rst_ns = SCENE_START_NS + 80000,
 		.end_ns = SCENE_START_NS + 81000,
 		.application = &google,
+		.fin_silence_ns = 5000999999,
 	};
 	full_direction(&v->dir[SIDE_INITIATOR], SIDE_INITIATOR);
 	full_direction(&v->dir[SIDE_RESPONDER], SIDE_RESPONDER);

@@ -46,7 +46,8 @@ static const char contract_columns[] =
 	"last_ack_ns|rst_by|rst_stage|rst_cause|rst_silence_ns|rst_injected|"
 	"rst_in_window|rst_out_of_window|application|application_category|conn_state|"
 	"history|tunnel|handshake_rtt_ns|fin_ns_initiator|fin_ns_responder|rst_ns|"
-	"end_ns|closing_ns|application_guessed|server_name";
+	"end_ns|closing_ns|application_guessed|server_name|fin_silence_ns|rst_form|rst_ttl|"
+	"rst_sender_ttl|rst_idle_ns";
 
 /* The text before the next '|'; the rest in *list, NULL behind the last one. */
 static const char *next_item(const char **list)
@@ -159,7 +160,8 @@ static void test_clean_close_round_trip(void **state)
 		"ok|95|3001|0|0|0|0|30000|20000|initiator|unverified|1700000000000520000|"
 		"59999480000|0|NULL|NULL|NULL|NULL|70000|30000|90000|20000|NULL|NULL|NULL|NULL|"
 		"0|0|0|NULL|NULL|SF|ShADadFf|NULL|150000|1700000000000400000|"
-		"1700000000000500000|NULL|1700000000000520000|NULL|NULL|NULL";
+		"1700000000000500000|NULL|1700000000000520000|NULL|NULL|NULL|NULL|NULL|NULL|NULL|"
+		"NULL";
 	struct scene_verdict scene;
 	struct store *store;
 
@@ -181,7 +183,8 @@ static void test_full_verdict_round_trip(void **state)
 		"reused_early|1700000000000008000|41|2|43|peer|none|syn_ack|31|30|47|53|"
 		"responder|close_wait|unread_data|61|1|67|71|TLS.Google|Web|RSTR|DdFfr|"
 		"gre(key 5) > vxlan(vni 42)|73|1700000000000005000|1700000000000010000|"
-		"1700000000000080000|1700000000000081000|59|0|www.example.com";
+		"1700000000000080000|1700000000000081000|59|0|www.example.com|5000000000|several|5|"
+		"6|1000000061";
 	struct scene_verdict scene;
 	struct store *store;
 	sqlite3 *db;
@@ -212,7 +215,7 @@ static void test_absent_is_null(void **state)
 		"1700000000000000000|1|0|0|0|0|0|0|0|0|unanswered|0|none|capture_end|0|none|"
 		"none|NULL|NULL|NULL|NULL|0|0|NULL|NULL|none|not_applicable|NULL|NULL|0|NULL|"
 		"NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|0|0|0|NULL|NULL|S0|S|"
-		"NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL";
+		"NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL|NULL";
 	struct scene_verdict scene;
 	struct store *store;
 
