@@ -236,9 +236,35 @@ void write_json(FILE *out, const char *text, size_t length)
 	putc('"', out);
 }
 
+void write_markdown(FILE *out, const char *text, size_t length)
+{
+	static const char special[] = "\\`*_{}[]<>|~$^#!&@";
+	size_t at = 0;
+
+	while (at < length) {
+		uint32_t c = 0;
+		size_t bytes = utf8_decode(text + at, length - at, &c);
+
+		if (bytes == 0 || character_unsafe(c)) {
+			if (bytes > 1)
+				fprintf(out, "\\\\u\\{%x\\}", c);
+			else
+				fprintf(out, "\\\\x%02x", (uint8_t)text[at]);
+			at += bytes > 0 ? bytes : 1;
+			continue;
+		}
+		if ((c < 0x80 && strchr(special, (int)c)) ||
+		    (c == ':' && length - at > 1 && text[at + 1] == '/')) /* "http://" is no link */
+			putc('\\', out);
+		fwrite(text + at, 1, bytes, out);
+		at += bytes;
+	}
+}
+
 void write_csv(FILE *out, const char *text, size_t length)
 {
-	bool quoted = length == 0;
+	bool formula = length > 1 && strchr("=+-@\t\r", text[0]);
+	bool quoted = length == 0 || formula;
 
 	for (size_t i = 0; i < length && !quoted; i++)
 		quoted = text[i] == '"' || text[i] == ',' || text[i] == '\r' || text[i] == '\n';
@@ -247,6 +273,8 @@ void write_csv(FILE *out, const char *text, size_t length)
 		return;
 	}
 	putc('"', out);
+	if (formula)
+		putc('\'', out);
 	for (size_t i = 0; i < length; i++) {
 		if (text[i] == '"')
 			putc('"', out);

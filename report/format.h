@@ -39,8 +39,14 @@ size_t write_terminal(FILE *out, const char *text, size_t length, bool unicode);
 /* A JSON string with its quotes (RFC 8259). Invalid bytes become U+FFFD, unsafe characters \uNNNN. */
 void write_json(FILE *out, const char *text, size_t length);
 
+/* Text inside a paragraph, list item or table cell of Markdown: every character that CommonMark,
+ * GitHub's extensions or HTML give a meaning is escaped; what write_terminal would not show as it is,
+ * too. No link is made of it. */
+void write_markdown(FILE *out, const char *text, size_t length);
+
 /* One CSV field (RFC 4180): quoted where it must be, and where it is empty, so that an empty text
- * differs from NULL (nothing at all). */
+ * differs from NULL (nothing at all). Text that a spreadsheet would run as a formula (two characters or
+ * more that begin with = + - @, tab or return) gets an apostrophe in front. */
 void write_csv(FILE *out, const char *text, size_t length);
 
 #endif

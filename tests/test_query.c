@@ -91,7 +91,7 @@ static void expect_ids(struct store *store, struct query_filter filter, const ch
 	if (!s)
 		fail_msg("%s", err.text);
 	assert_string_equal(sqlite3_column_name(s, 0), "connection_id");
-	assert_int_equal(sqlite3_column_count(s), 72);
+	assert_int_equal(sqlite3_column_count(s), 73);
 	while (sqlite3_step(s) == SQLITE_ROW)
 		sqlite3_snprintf((int)(sizeof(ids) - strlen(ids)), ids + strlen(ids), "%s%s",
 				 ids[0] ? " " : "", sqlite3_column_text(s, 0));

@@ -133,6 +133,7 @@ def case_json(t):
 	t.equal([r["connection_id"] for r in found], wanted(t, "1"), "order")
 	by_key = {r["connection_id"]: r for r in t.rows(t.library())}
 	for row in found:
+		t.expect(re.fullmatch(r"1:[A-Za-z0-9+/]{27}=", row.pop("community_id")), "a Community ID", row)
 		t.equal(row, by_key[row["connection_id"]], "row")
 		t.equal(list(row), list(by_key[row["connection_id"]]), "columns")
 
@@ -143,9 +144,9 @@ def case_csv(t):
 	lines = list(csv.reader(io.StringIO(done.out), strict=True))
 	with contextlib.closing(t.connect(t.library())) as connection:
 		cursor = connection.execute("SELECT * FROM teardowns ORDER BY first_ns, connection_id")
-		t.equal(lines[0], [d[0] for d in cursor.description], "names")
+		t.equal(lines[0], [d[0] for d in cursor.description] + ["community_id"], "names")
 		rows = [["" if v is None else str(v) for v in row] for row in cursor]
-	t.equal(lines[1:], rows, "rows")
+	t.equal([line[:-1] for line in lines[1:]], rows, "rows")
 
 
 def case_csv_quoting(t):
@@ -253,3 +254,89 @@ def case_sql_fails_late(t):
 def case_sql_with_filters(t):
 	"""--sql beside a filter: exit code 2"""
 	t.fails(t.run("query", "--sql", "SELECT 1", "--port", "80", t.library()), 2, "--sql")
+
+
+def case_outcome_filters(t):
+	"""filters by cause, stage, end, state, TIME_WAIT, end reason: each value, as in the database"""
+	for option, column in (("cause", "rst_cause"), ("stage", "rst_stage"), ("reset-by", "rst_by"),
+			("state", "conn_state"), ("time-wait", "time_wait_check"),
+			("end-reason", "end_reason")):
+		values = [v for v, in t.sql("SELECT DISTINCT %s FROM teardowns WHERE %s IS NOT NULL" % (
+			column, column), t.library())]
+		t.expect(len(values) >= 2, "values of " + column, values)
+		for value in values:
+			same(t, ["--" + option, value], "%s = '%s'" % (column, value))
+	same(t, ["--incomplete"], "complete = 0")
+	same(t, ["--complete"], "complete = 1")
+	same(t, ["--midstream"], "midstream = 1")
+	same(t, ["--injected"], "rst_injected = 1")
+
+
+def case_side_filters(t):
+	"""--client, --server, --server-port, durations, VLAN, tunnel, severity, capture"""
+	same(t, ["--client", "192.168.10.0/24"], "initiator_ip LIKE '192.168.10.%'")
+	same(t, ["--server", "192.168.20.81"], "responder_ip = '192.168.20.81'")
+	same(t, ["--server", "192.168.20.80", "--server-port", "8443"],
+		"responder_ip = '192.168.20.80' AND responder_port = 8443")
+	same(t, ["--server-port", "80"], "responder_port = 80")
+	same(t, ["--min-duration", "5"], "last_ns - first_ns >= 5000000000")
+	same(t, ["--max-duration", "500ms"], "last_ns - first_ns <= 500000000")
+	same(t, ["--vlan", "10"], "vlan = 10")
+	same(t, ["--tunnel", "vni 42"], "tunnel LIKE '%vni 42%'")
+	same(t, ["--tunnel", ""], "tunnel IS NOT NULL")
+	same(t, ["--severity", "error"],
+		"connection_id IN (SELECT connection_id FROM findings WHERE severity = 'error')")
+	same(t, ["--capture", t.sql("SELECT capture FROM teardowns LIMIT 1", t.library())[0][0]],
+		"capture = (SELECT capture FROM teardowns LIMIT 1)")
+	t.equal(keys(t, "--application", "TLS"), [], "no application is known")
+
+
+def case_community_id(t):
+	"""--community-id finds the rows that print it; the same function is there for --sql"""
+	done = t.run("query", "--format", "json", "--limit", "1", "--server-port", "8080", t.library())
+	row = json.loads(done.out)
+	found = keys(t, "--community-id", row["community_id"])
+	t.expect(row["connection_id"] in found, "the row", (row["connection_id"], found))
+	done = t.run("query", "--format", "json", "--sql", "SELECT community_id('128.232.110.120', 34855,"
+		" '66.35.250.204', 80) AS c, community_id('x', 1, 'y', 2) AS n", t.library())
+	t.equal(json.loads(done.out), {"c": "1:LQU9qZlK+B5F3KDmev6m5PMibrg=", "n": None}, "values")
+
+
+def case_groups(t):
+	"""--by: counts, sums and nearest-rank quantiles are those of the rows"""
+	for group, column in (("teardown", "teardown"), ("closer", "closer"), ("cause", "rst_cause"),
+			("state", "conn_state"), ("client", "initiator_ip"), ("application", "application")):
+		done = t.run("query", "--by", group, "--format", "json", t.library())
+		t.equal((done.code, done.err), (0, ""), "exit code and complaint", done)
+		rows = [json.loads(line) for line in done.out.splitlines()]
+		groups = {}
+		for value, duration, complete, size in t.sql("SELECT %s, last_ns - first_ns, complete, "
+				"bytes_initiator + bytes_responder FROM teardowns" % column, t.library()):
+			if value is not None or group != "cause":
+				groups.setdefault(value, []).append((duration, complete, size))
+		t.equal({r[group] for r in rows}, set(groups), "groups of " + group)
+		for row in rows:
+			of = groups[row[group]]
+			durations = sorted(d for d, _, _ in of)
+			t.equal(row["connections"], len(of), "connections", row)
+			t.equal(row["complete"], sum(c for _, c, _ in of), "complete", row)
+			t.equal(row["bytes"], sum(b for _, _, b in of), "bytes", row)
+			for percent in (50, 90, 99):
+				rank = -(-len(of) * percent // 100)
+				t.equal(row["duration_p%d_ns" % percent], durations[rank - 1], "quantile", row)
+			t.equal(row["duration_max_ns"], durations[-1], "the longest", row)
+		t.equal([r["connections"] for r in rows], sorted((r["connections"] for r in rows),
+			reverse=True), "the largest first")
+	done = t.run("query", "--by", "hour", "--host", "192.168.20.81", t.library())
+	t.expect(re.search(r"^hour +connections +complete.*\n2026-01-05T09:00:00Z +8 ", done.out), "hours", done)
+	done = t.run("query", "--by", "server", "--limit", "2", t.library())
+	t.equal(len(done.out.splitlines()), 3, "lines", done)
+	t.fails(t.run("query", "--by", "server", "--sql", "SELECT 1", t.library()), 2, "--by")
+	t.fails(t.run("query", "--by", "colour", t.library()), 2, "'colour'")
+
+
+def case_csv_formulas(t):
+	"""CSV: text that a spreadsheet would run is made harmless; numbers and short marks stay"""
+	done = t.run("query", "--format", "csv", "--sql", "SELECT '=1+1' AS a, '@x' AS b, '-' AS c, -5 AS d, "
+		"'+cmd|x' AS e", t.library())
+	t.equal(done.out.splitlines()[1], "\"'=1+1\",\"'@x\",-,-5,\"'+cmd|x\"", "the row")

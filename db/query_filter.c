@@ -1,0 +1,330 @@
+#include "db/query_filter.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* Filters by a column of the dictionary of outcomes: one value of an enumeration each. */
+#define NAMES(function, type)                       \
+	static const char *function##_at(int value) \
+	{                                           \
+		return function((enum type)value);  \
+	}
+NAMES(teardown_name, teardown)
+NAMES(side_name, side)
+NAMES(end_reason_name, end_reason)
+NAMES(time_wait_check_name, time_wait_check)
+NAMES(rst_stage_name, rst_stage)
+NAMES(rst_cause_name, rst_cause)
+NAMES(conn_state_name, conn_state)
+NAMES(severity_name, severity)
+
+#define FIELD(name) offsetof(struct query_filter, name)
+
+static const struct outcome_filter {
+	size_t field;
+	const char *what, *column, *parameter;
+	int count;
+	const char *(*name)(int value);
+} outcome_filters[] = {
+	{FIELD(teardown), "teardown", "teardown", ":teardown", TEARDOWNS, teardown_name_at},
+	{FIELD(closer), "closer", "closer", ":closer", SIDE_NONE + 1, side_name_at},
+	{FIELD(end_reason), "end reason", "end_reason", ":end_reason", END_REASONS,
+	 end_reason_name_at},
+	{FIELD(time_wait), "TIME_WAIT check", "time_wait_check", ":time_wait", TIME_WAIT_CHECKS,
+	 time_wait_check_name_at},
+	{FIELD(rst_by), "end", "rst_by", ":rst_by", SIDES, side_name_at},
+	{FIELD(rst_stage), "reset stage", "rst_stage", ":rst_stage", RST_STAGES, rst_stage_name_at},
+	{FIELD(rst_cause), "reset cause", "rst_cause", ":rst_cause", RST_CAUSES, rst_cause_name_at},
+	{FIELD(conn_state), "conn_state", "conn_state", ":conn_state", CONN_STATES,
+	 conn_state_name_at},
+};
+
+enum { OUTCOME_FILTERS = sizeof(outcome_filters) / sizeof(outcome_filters[0]) };
+
+static const char *value_of(const struct query_filter *f, const struct outcome_filter *o)
+{
+	const char *value;
+
+	memcpy(&value, (const char *)f + o->field, sizeof(value));
+	return value;
+}
+
+static bool known(const char *value, int count, const char *(*name)(int value))
+{
+	for (int i = 0; i < count; i++) {
+		const char *candidate = name(i);
+
+		if (candidate && strcmp(candidate, value) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Puts the names of an enumeration behind an error: "...; one of: a, b". */
+static bool refuse_name(struct error *err, const char *what, const char *value, int count,
+			const char *(*name)(int value))
+{
+	char names[512];
+	size_t used = 0;
+
+	names[0] = '\0';
+	for (int i = 0; i < count && used < sizeof(names); i++) {
+		if (!name(i))
+			continue;
+		sqlite3_snprintf((int)(sizeof(names) - used), names + used, "%s%s",
+				 used > 0 ? ", " : "", name(i));
+		used += strlen(names + used);
+	}
+	return error_set(err, "\"%s\" is no %s; one of: %s", value, what, names);
+}
+
+static bool check_range(const char *text, struct address_range *range, struct error *err)
+{
+	if (!text || address_range_parse(text, range))
+		return true;
+	return error_set(err,
+			 "\"%s\" is neither an address nor a prefix like 10.0.0.0/8 or "
+			 "2001:db8::/32",
+			 text);
+}
+
+bool filter_check(const struct query_filter *f, struct filter_ranges *ranges, struct error *err)
+{
+	for (size_t i = 0; i < OUTCOME_FILTERS; i++) {
+		const struct outcome_filter *o = &outcome_filters[i];
+		const char *value = value_of(f, o);
+
+		if (value && !known(value, o->count, o->name))
+			return refuse_name(err, o->what, value, o->count, o->name);
+	}
+	if (f->severity && !known(f->severity, SEVERITIES, severity_name_at))
+		return refuse_name(err, "severity", f->severity, SEVERITIES, severity_name_at);
+	if (f->finding && finding_code_of(f->finding) == FINDING_CODES)
+		return error_set(err,
+				 "\"%s\" is no finding; the table finding_codes lists them all",
+				 f->finding);
+	return check_range(f->host, &ranges->host, err) &&
+	       check_range(f->client, &ranges->client, err) &&
+	       check_range(f->server, &ranges->server, err);
+}
+
+/* Ids of connections with this end at the host, the port, or both. Without a host, all hosts are
+ * gone through: the index leads with them, and there are far fewer hosts than connections. */
+static void append_end(sqlite3_str *sql, const char *range, bool port, const char *end)
+{
+	sqlite3_str_appendf(sql, "SELECT id FROM connections WHERE %s_id IN (SELECT id FROM hosts",
+			    end);
+	if (range)
+		sqlite3_str_appendf(sql,
+				    " WHERE key BETWEEN :%s_low AND :%s_high"
+				    " AND version = :%s_version",
+				    range, range, range);
+	sqlite3_str_appendall(sql, ")");
+	if (port)
+		sqlite3_str_appendf(sql, " AND %s_port = :%s", end,
+				    range && strcmp(range, "server") == 0 ? "server_port" : "port");
+}
+
+static void append_ends(sqlite3_str *sql, const struct query_filter *f)
+{
+	if (f->host || f->has_port) {
+		sqlite3_str_appendall(sql, " AND id IN (");
+		append_end(sql, f->host ? "host" : NULL, f->has_port, "initiator");
+		sqlite3_str_appendall(sql, " UNION ");
+		append_end(sql, f->host ? "host" : NULL, f->has_port, "responder");
+		sqlite3_str_appendall(sql, ")");
+	}
+	if (f->client) {
+		sqlite3_str_appendall(sql, " AND id IN (");
+		append_end(sql, "client", false, "initiator");
+		sqlite3_str_appendall(sql, ")");
+	}
+	if (f->server) {
+		sqlite3_str_appendall(sql, " AND id IN (");
+		append_end(sql, "server", f->has_server_port, "responder");
+		sqlite3_str_appendall(sql, ")");
+	} else if (f->has_server_port) {
+		sqlite3_str_appendall(sql,
+				      " AND id IN (SELECT id FROM connections WHERE responder_id"
+				      " IN (SELECT id FROM hosts) AND responder_port ="
+				      " :server_port)");
+	}
+}
+
+static void append_outcomes(sqlite3_str *sql, const struct query_filter *f)
+{
+	bool any = f->incomplete || f->complete || f->midstream || f->injected;
+
+	for (size_t i = 0; i < OUTCOME_FILTERS; i++)
+		any |= value_of(f, &outcome_filters[i]) != NULL;
+	if (!any)
+		return;
+	sqlite3_str_appendall(sql, " AND outcome_id IN (SELECT id FROM outcomes WHERE 1");
+	for (size_t i = 0; i < OUTCOME_FILTERS; i++)
+		if (value_of(f, &outcome_filters[i]))
+			sqlite3_str_appendf(sql, " AND %s = %s", outcome_filters[i].column,
+					    outcome_filters[i].parameter);
+	sqlite3_str_appendf(sql, "%s%s%s%s)", f->incomplete ? " AND complete = 0" : "",
+			    f->complete ? " AND complete = 1" : "",
+			    f->midstream ? " AND midstream = 1" : "",
+			    f->injected ? " AND rst_injected = 1" : "");
+}
+
+/* Part of a connection's application; a name like FTP_CONTROL is no pattern. */
+static void append_application(sqlite3_str *sql, const struct query_filter *f)
+{
+	sqlite3_str_appendall(sql, " AND application_id IN (SELECT id FROM applications WHERE 1");
+	if (f->application)
+		sqlite3_str_appendall(sql, " AND (instr('.' || lower(name) || '.',"
+					   " '.' || lower(:application) || '.') > 0"
+					   " OR lower(category) = lower(:application))");
+	if (f->server_name)
+		sqlite3_str_appendall(sql,
+				      " AND instr(lower(server_name), lower(:server_name)) > 0");
+	sqlite3_str_appendall(sql, ")");
+}
+
+static void append_dictionaries(sqlite3_str *sql, const struct query_filter *f)
+{
+	if (f->application || f->server_name)
+		append_application(sql, f);
+	if (f->contains)
+		sqlite3_str_appendall(sql, " AND id IN (SELECT connection_id FROM mark_hits WHERE"
+					   " mark_id IN (SELECT id FROM marks WHERE"
+					   " bytes = :contains))");
+	if (f->capture)
+		sqlite3_str_appendall(sql, " AND capture_id IN (SELECT id FROM captures WHERE"
+					   " path = :capture)");
+	if (f->has_vlan)
+		sqlite3_str_appendall(sql,
+				      " AND path_id IN (SELECT id FROM paths WHERE vlan = :vlan)");
+	if (f->tunnel)
+		sqlite3_str_appendall(sql,
+				      " AND path_id IN (SELECT id FROM paths WHERE tunnel IS NOT"
+				      " NULL AND instr(tunnel, :tunnel) > 0)");
+	if (f->community_id)
+		sqlite3_str_appendall(sql,
+				      " AND community_id((SELECT address FROM hosts WHERE id ="
+				      " initiator_id), initiator_port, (SELECT address FROM hosts"
+				      " WHERE id = responder_id), responder_port) ="
+				      " :community_id");
+}
+
+void filter_conditions(sqlite3_str *sql, const struct query_filter *f)
+{
+	append_outcomes(sql, f);
+	if (f->finding)
+		sqlite3_str_appendall(sql, " AND id IN (SELECT connection_id FROM finding_rows"
+					   " WHERE code_id = :finding)");
+	if (f->severity)
+		sqlite3_str_appendall(sql, " AND id IN (SELECT connection_id FROM finding_rows"
+					   " WHERE severity >= :severity)");
+	append_ends(sql, f);
+	append_dictionaries(sql, f);
+	if (f->has_since)
+		sqlite3_str_appendall(sql, " AND first_ns >= :since");
+	if (f->has_until)
+		sqlite3_str_appendall(sql, " AND first_ns < :until");
+	if (f->has_min_duration)
+		sqlite3_str_appendall(sql, " AND duration_ns >= :min_duration");
+	if (f->has_max_duration)
+		sqlite3_str_appendall(sql, " AND duration_ns <= :max_duration");
+}
+
+static void bind_number(sqlite3_stmt *s, const char *name, int64_t value)
+{
+	int index = sqlite3_bind_parameter_index(s, name);
+
+	if (index > 0)
+		sqlite3_bind_int64(s, index, value);
+}
+
+static void bind_name(sqlite3_stmt *s, const char *name, const char *value)
+{
+	int index = sqlite3_bind_parameter_index(s, name);
+
+	if (index > 0)
+		sqlite3_bind_text(s, index, value, -1, SQLITE_TRANSIENT);
+}
+
+static void bind_bytes(sqlite3_stmt *s, const char *name, const uint8_t *bytes, size_t length)
+{
+	int index = sqlite3_bind_parameter_index(s, name);
+
+	if (index > 0)
+		sqlite3_bind_blob64(s, index, bytes, length, SQLITE_TRANSIENT);
+}
+
+static void bind_key(sqlite3_stmt *s, const char *name, const uint8_t key[ADDRESS_KEY_SIZE])
+{
+	bind_bytes(s, name, key, ADDRESS_KEY_SIZE);
+}
+
+static int severity_of(const char *name)
+{
+	for (int i = 0; i < SEVERITIES; i++)
+		if (strcmp(severity_name((enum severity)i), name) == 0)
+			return i;
+	return SEVERITIES;
+}
+
+static void bind_range(sqlite3_stmt *s, const char *what, const struct address_range *range)
+{
+	char name[32];
+
+	sqlite3_snprintf(sizeof(name), name, ":%s_low", what);
+	bind_key(s, name, range->low);
+	sqlite3_snprintf(sizeof(name), name, ":%s_high", what);
+	bind_key(s, name, range->high);
+	sqlite3_snprintf(sizeof(name), name, ":%s_version", what);
+	bind_number(s, name, range->version);
+}
+
+void filter_bind(sqlite3_stmt *s, const struct query_filter *f, const struct filter_ranges *ranges)
+{
+	for (size_t i = 0; i < OUTCOME_FILTERS; i++)
+		bind_name(s, outcome_filters[i].parameter, value_of(f, &outcome_filters[i]));
+	if (f->finding)
+		bind_number(s, ":finding", finding_code_of(f->finding));
+	if (f->severity)
+		bind_number(s, ":severity", severity_of(f->severity));
+	bind_range(s, "host", &ranges->host);
+	bind_range(s, "client", &ranges->client);
+	bind_range(s, "server", &ranges->server);
+	bind_name(s, ":application", f->application);
+	bind_name(s, ":server_name", f->server_name);
+	bind_bytes(s, ":contains", f->contains_bytes, f->contains_length);
+	bind_name(s, ":capture", f->capture);
+	bind_name(s, ":tunnel", f->tunnel);
+	bind_name(s, ":community_id", f->community_id);
+	bind_number(s, ":port", f->port);
+	bind_number(s, ":server_port", f->server_port);
+	bind_number(s, ":vlan", f->vlan);
+	bind_number(s, ":since", f->since_ns);
+	bind_number(s, ":until", f->until_ns);
+	bind_number(s, ":min_duration", f->min_duration_ns);
+	bind_number(s, ":max_duration", f->max_duration_ns);
+	bind_number(s, ":limit", f->limit > INT64_MAX ? INT64_MAX : (int64_t)f->limit);
+}
+
+bool filter_was_searched_for(sqlite3 *db, const struct query_filter *f, struct error *err)
+{
+	sqlite3_stmt *s;
+	int step;
+
+	if (!f->contains)
+		return true;
+	if (sqlite3_prepare_v2(db,
+			       "SELECT 1 FROM recording_marks WHERE mark_id ="
+			       " (SELECT id FROM marks WHERE bytes = :contains)",
+			       -1, &s, NULL) != SQLITE_OK)
+		return error_set(err, "%s", sqlite3_errmsg(db));
+	bind_bytes(s, ":contains", f->contains_bytes, f->contains_length);
+	step = sqlite3_step(s);
+	sqlite3_finalize(s);
+	return step == SQLITE_ROW ||
+	       error_set(err,
+			 "no recording in this database was searched for \"%s\"; analyze the "
+			 "captures again with --mark '%s'",
+			 f->contains, f->contains);
+}
