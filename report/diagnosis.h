@@ -106,13 +106,13 @@ struct effective_msl {
 	int64_t connection_id; /* the one reused the soonest */
 };
 
-/* Silences before accepted resets: bins grow by a quarter (factor 1.25), from 1 ms on. */
-enum { SILENCE_BINS = 80 };
+/* Silences before accepted resets. The bins are narrow where timers are often set. */
+enum { SILENCE_BINS = 56 };
 struct silence_histogram {
 	uint64_t count[SILENCE_BINS];
 	uint64_t total;
 };
-/* Lower edge of a bin in ns; of bin 0 it is 0, of bin SILENCE_BINS the upper edge of the last. */
+/* Lower edge of a bin in ns; of bin 0 it is 0. INT64_MAX for SILENCE_BINS: the last has no upper edge. */
 int64_t silence_bin_ns(size_t bin);
 
 enum { EPHEMERAL_PORTS = 28232 }; /* of Linux by default: 32768 to 60999 */
@@ -130,8 +130,10 @@ struct diagnoses {
 	size_t msl_count;
 };
 
-/* All codes, in the order of docs/diagnoses.md; *count of them. */
-const struct diagnosis_kind *diagnosis_kinds(size_t *count);
+/* The codes in the order of docs/diagnoses.md; NULL behind the last one. */
+const struct diagnosis_kind *diagnosis_kind_at(size_t index);
+/* A finding of this code is told by a diagnosis. */
+bool diagnosis_covers(enum finding_code code);
 const char *abort_stage_name(enum abort_stage stage); /* "after_syn", ... */
 const char *abort_by_name(enum abort_by by);          /* "rst", "rst_ack", "several", "silence" */
 
