@@ -173,20 +173,23 @@ static bool print_report(struct analysis *analysis, struct error *err)
 	struct report_origin origin = {.database = analysis->options->database,
 				       .version = LASTACK_VERSION};
 	struct style style = terminal_style(stdout);
+	struct diagnoses *diagnoses = NULL;
 	struct summary *summary;
 
 	if (analysis->options->format == ANALYZE_NONE)
 		return true;
 	summary = summary_read(store_handle(analysis->store), analysis->recordings,
 			       analysis->recording_count, err);
-	if (!summary)
-		return false;
-	if (analysis->options->format == ANALYZE_JSON)
-		report_json(stdout, summary, &origin);
-	else
-		report_text(stdout, &style, summary, &origin);
+	if (summary)
+		diagnoses = diagnoses_read(store_handle(analysis->store), analysis->recordings,
+					   analysis->recording_count, err);
+	if (diagnoses && analysis->options->format == ANALYZE_JSON)
+		report_json(stdout, summary, diagnoses, &origin);
+	else if (diagnoses)
+		report_text(stdout, &style, summary, diagnoses, &origin);
 	summary_free(summary);
-	return true;
+	diagnoses_free(diagnoses);
+	return diagnoses != NULL;
 }
 
 static enum exit_code run(struct analysis *analysis, const struct operands *captures,

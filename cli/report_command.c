@@ -6,18 +6,19 @@
 #include "cli/options.h"
 #include "cli/terminal.h"
 #include "db/store.h"
+#include "report/compare.h"
 #include "report/report.h"
 #include "report/summary.h"
 
-enum report_format { REPORT_TEXT, REPORT_JSON };
+enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_MARKDOWN };
 
 struct report_options {
-	const char *database;
+	const char *database, *against;
 	int format; /* enum report_format */
 	bool quiet;
 };
 
-static const char *const formats[] = {"text", "json", NULL};
+static const char *const formats[] = {"text", "json", "md", NULL};
 
 static const struct option_spec specs[] = {
 	{.name = "db",
@@ -25,12 +26,17 @@ static const struct option_spec specs[] = {
 	 .value = "FILE",
 	 .offset = offsetof(struct report_options, database),
 	 .help = "database to read (lastack.db), as the operand does"},
+	{.name = "against",
+	 .kind = OPTION_TEXT,
+	 .value = "FILE",
+	 .offset = offsetof(struct report_options, against),
+	 .help = "compare: what changed since this other database"},
 	{.name = "format",
 	 .kind = OPTION_CHOICE,
 	 .value = "FORMAT",
 	 .choices = formats,
 	 .offset = offsetof(struct report_options, format),
-	 .help = "text, or json (the same as one document)"},
+	 .help = "text; json (the same as one document); md (Markdown, for tickets)"},
 	{.name = "quiet",
 	 .letter = 'q',
 	 .kind = OPTION_FLAG,
@@ -51,28 +57,93 @@ static void usage(FILE *out)
 	      out);
 	options_help(&table, out);
 	fputs("\n"
-	      "Example:\n"
-	      "  lastack report --format json office.db\n",
+	      "Examples:\n"
+	      "  lastack report --format json office.db\n"
+	      "  lastack report after.db --against before.db\n",
 	      out);
+}
+
+/* One database, read: what a report or one side of a comparison is made of. */
+struct read_database {
+	struct store *store;
+	struct summary *summary;
+	struct diagnoses *diagnoses;
+};
+
+static bool database_read(struct read_database *reading, const char *database, struct error *err)
+{
+	reading->store = store_open(database, STORE_READ, err);
+	if (!reading->store)
+		return false;
+	reading->summary = summary_read(store_handle(reading->store), NULL, 0, err);
+	if (reading->summary)
+		reading->diagnoses = diagnoses_read(store_handle(reading->store), NULL, 0, err);
+	return reading->diagnoses != NULL;
+}
+
+static void read_database_free(struct read_database *reading)
+{
+	diagnoses_free(reading->diagnoses);
+	summary_free(reading->summary);
+	store_close(reading->store);
+}
+
+static void write_report(const struct report_options *options, const struct read_database *reading)
+{
+	struct report_origin origin = {.database = options->database, .version = LASTACK_VERSION};
+	struct style style = terminal_style(stdout);
+
+	switch ((enum report_format)options->format) {
+	case REPORT_TEXT:
+		report_text(stdout, &style, reading->summary, reading->diagnoses, &origin);
+		break;
+	case REPORT_JSON:
+		report_json(stdout, reading->summary, reading->diagnoses, &origin);
+		break;
+	case REPORT_MARKDOWN:
+		report_markdown(stdout, reading->summary, reading->diagnoses, &origin);
+		break;
+	}
+}
+
+static bool write_comparison(const struct report_options *options, const struct read_database *now,
+			     const struct read_database *earlier, struct error *err)
+{
+	struct style style = terminal_style(stdout);
+	struct compared before = {options->against, earlier->summary, earlier->diagnoses};
+	struct compared after = {options->database, now->summary, now->diagnoses};
+	struct comparison *comparison = comparison_make(&before, &after, err);
+
+	if (!comparison)
+		return false;
+	switch ((enum report_format)options->format) {
+	case REPORT_TEXT:
+		comparison_text(stdout, &style, comparison);
+		break;
+	case REPORT_JSON:
+		comparison_json(stdout, comparison, LASTACK_VERSION);
+		break;
+	case REPORT_MARKDOWN:
+		comparison_markdown(stdout, comparison);
+		break;
+	}
+	comparison_free(comparison);
+	return true;
 }
 
 static enum exit_code run(const struct report_options *options, struct error *err)
 {
-	struct report_origin origin = {.database = options->database, .version = LASTACK_VERSION};
-	struct style style = terminal_style(stdout);
-	struct store *store = store_open(options->database, STORE_READ, err);
-	struct summary *summary;
+	struct read_database now = {0}, before = {0};
+	bool good = database_read(&now, options->database, err);
 
-	if (!store)
-		return EXIT_FAILED;
-	summary = summary_read(store_handle(store), NULL, 0, err);
-	if (summary && options->format == REPORT_JSON)
-		report_json(stdout, summary, &origin);
-	else if (summary)
-		report_text(stdout, &style, summary, &origin);
-	summary_free(summary);
-	store_close(store);
-	return summary ? EXIT_DONE : EXIT_FAILED;
+	if (good && !options->against)
+		write_report(options, &now);
+	else if (good)
+		good = database_read(&before, options->against, err) &&
+		       write_comparison(options, &now, &before, err);
+	read_database_free(&before);
+	read_database_free(&now);
+	return good ? EXIT_DONE : EXIT_FAILED;
 }
 
 enum exit_code command_report(int argc, char **argv)

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "report/diagnosis.h"
 #include "report/format.h"
 
 enum { PATH_SHELL_SIZE = 4096 };
@@ -73,16 +74,28 @@ static void tell_finding(const struct page *page, const struct summary_finding *
 	page_label(page, 4, "What to do:", "%s (%s)", finding->advice, finding->basis);
 }
 
+/* A line each: those behind diagnoses are told there. */
+static void tell_line(const struct page *page, const struct summary_finding *finding)
+{
+	char count[FORMAT_SIZE], connections[FORMAT_SIZE];
+
+	tell_severity(page, finding->severity);
+	fprintf(page->out, "%-25s", finding->code);
+	page_wrap(page, 0, "%s on %s connection%s", format_count(count, finding->occurrences),
+		  format_count(connections, finding->connections),
+		  finding->connections == 1 ? "" : "s");
+}
+
 void advice_findings(const struct page *page, const struct summary *summary)
 {
 	page_heading(page, "Findings, worst first");
 	if (summary->finding_count == 0)
 		page_wrap(page, 2, "None.");
-	else
-		page_wrap(page, 2,
-			  "The line below each example is a Wireshark display filter to paste.");
 	for (size_t i = 0; i < summary->finding_count; i++)
-		tell_finding(page, &summary->findings[i]);
+		tell_line(page, &summary->findings[i]);
+	for (size_t i = 0; i < summary->finding_count; i++)
+		if (!diagnosis_covers((enum finding_code)summary->findings[i].code_id))
+			tell_finding(page, &summary->findings[i]);
 }
 
 /* A word as a POSIX shell takes it. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "report/advice.h"
+#include "report/diagnosis_report.h"
 #include "report/format.h"
 #include "report/page.h"
 
@@ -369,12 +370,16 @@ static void tell_resets(const struct page *page, const struct summary *summary)
 }
 
 void report_text(FILE *out, const struct style *style, const struct summary *summary,
-		 const struct report_origin *origin)
+		 const struct diagnoses *diagnoses, const struct report_origin *origin)
 {
 	struct page page = {.out = out, .style = *style};
 
 	page_ink(&page, INK_BOLD, "lastack: teardown report");
 	putc('\n', out);
+	if (summary->connections > 0) {
+		diagnoses_brief(&page, diagnoses);
+		diagnoses_text(&page, diagnoses);
+	}
 	tell_read(&page, summary);
 	if (summary->connections == 0) {
 		page_heading(&page, "How the connections ended");
@@ -384,7 +389,10 @@ void report_text(FILE *out, const struct style *style, const struct summary *sum
 	tell_teardowns(&page, summary);
 	tell_fins(&page, summary);
 	tell_time_wait(&page, summary);
+	time_wait_text(&page, diagnoses);
 	tell_resets(&page, summary);
+	silences_text(&page, diagnoses);
+	aborts_text(&page, diagnoses);
 	advice_findings(&page, summary);
 	advice_next(&page, summary, origin);
 }

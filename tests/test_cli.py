@@ -14,11 +14,12 @@ import re
 import sys
 import time
 
-from cli_cases import applications, bench, damage, database, documents, extract, input_options
-from cli_cases import interruption, marks, output, query, recordings, refusal, report, usage
+from cli_cases import applications, bench, damage, database, diagnosis, documents, extract
+from cli_cases import input_options, interruption, marks, output, query, recordings, refusal
+from cli_cases import report, usage
 
 MODULES = (usage, documents, applications, marks, damage, input_options, recordings, refusal,
-	database, interruption, report, output, query, extract)
+	database, interruption, report, output, query, extract, diagnosis)
 
 
 def cases(pattern):

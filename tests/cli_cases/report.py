@@ -134,7 +134,8 @@ def case_json_strict(t):
 		document = json.loads(done.out, object_pairs_hook=unique, parse_constant=refuse)
 		for name in ("version", "lastack", "database", "settings", "recordings", "captures",
 				"packets", "segments", "fragments", "evicted", "connections", "teardown", "closer",
-				"end_reason", "fin_check", "time_wait", "resets", "findings"):
+				"end_reason", "fin_check", "time_wait", "resets", "findings", "diagnoses", "aborts",
+				"time_wait_load", "effective_msl", "rst_silence", "teardown_over_time"):
 			t.expect(name in document, "the member " + name, sorted(document))
 
 
