@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the commands README.md shows and compares what they print.
 
-    check_readme.py --lastack PROGRAM [--write] README
+    check_readme.py --lastack PROGRAM [--write] [--root FOLDER] DOCUMENT
 
 In a fenced block of type `console`, a line that begins with `$ ` is a command and the lines behind it
 are its output. They run in one folder that holds nothing but the project's captures. --write puts the
@@ -32,6 +32,7 @@ def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--lastack", required=True)
     ap.add_argument("--write", action="store_true")
+    ap.add_argument("--root", help="the checkout, where that is not the document's folder")
     ap.add_argument("readme")
     args = ap.parse_args()
     with open(args.readme, encoding="utf-8") as f:
@@ -40,7 +41,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="readme.") as folder:
         os.mkdir(os.path.join(folder, "bin"))
         os.symlink(os.path.abspath(args.lastack), os.path.join(folder, "bin", "lastack"))
-        os.symlink(os.path.join(os.path.dirname(os.path.abspath(args.readme)), "captures"),
+        os.symlink(os.path.join(os.path.abspath(args.root or os.path.dirname(args.readme) or "."), "captures"),
                    os.path.join(folder, "captures"))
         env = dict(os.environ, PATH=os.path.join(folder, "bin") + ":" + os.environ["PATH"], LC_ALL="C.UTF-8",
                    COLUMNS="80")

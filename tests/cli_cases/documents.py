@@ -55,7 +55,7 @@ def case_manual_choices(t):
 			("extract", "gaps", ["skip", "zero", "split"]),
 			("query", "format", ["table", "json", "csv"]),
 			("query", "closer", ["initiator", "responder", "both", "none"]),
-			("report", "format", ["text", "json"])):
+			("report", "format", ["text", "json", "md"])):
 		done = t.run(command, "--" + option, "?")
 		t.equal(done.code, 2, "exit code", done)
 		for choice in wanted:
