@@ -4,7 +4,7 @@ _lastack()
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
 	local words=
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		words="analyze query report --help --version"
+		words="analyze extract query report --help --version"
 	else
 		case "$command $previous" in
 		"analyze --filter") return ;;
@@ -16,7 +16,31 @@ _lastack()
 		"analyze --ladders") words="unclean all none" ;;
 		"analyze --max-flows") return ;;
 		"analyze --max-memory") return ;;
+		"analyze --stream-memory") return ;;
+		"analyze --overlap") words="first last" ;;
+		"analyze --mark") return ;;
 		"analyze --hash-seed") return ;;
+		"extract --gaps") words="skip zero split" ;;
+		"extract --connection") return ;;
+		"extract --teardown") words="stray refused unanswered handshake_aborted handshake_incomplete rst_abort rst_after_fin four_way three_segment simultaneous half_closed fin_unanswered open" ;;
+		"extract --closer") words="initiator responder both none" ;;
+		"extract --finding") return ;;
+		"extract --host") return ;;
+		"extract --port") return ;;
+		"extract --since") return ;;
+		"extract --until") return ;;
+		"extract --application") return ;;
+		"extract --server-name") return ;;
+		"extract --contains") return ;;
+		"extract --filter") return ;;
+		"extract --msl") return ;;
+		"extract --idle-timeout") return ;;
+		"extract --stuck") return ;;
+		"extract --max-flows") return ;;
+		"extract --max-memory") return ;;
+		"extract --stream-memory") return ;;
+		"extract --overlap") words="first last" ;;
+		"extract --hash-seed") return ;;
 		"query --teardown") words="stray refused unanswered handshake_aborted handshake_incomplete rst_abort rst_after_fin four_way three_segment simultaneous half_closed fin_unanswered open" ;;
 		"query --closer") words="initiator responder both none" ;;
 		"query --end-reason") words="closed reset superseded idle_timeout evicted capture_end" ;;
@@ -49,7 +73,8 @@ _lastack()
 		"report --format") words="text json md" ;;
 		*)
 			case "$command $current" in
-			"analyze -"*) words="--db --filter --join --format --fail-on --msl --idle-timeout --stuck --keep-duplicates --verify-checksums --ladders --max-flows --max-memory --no-dpi --hash-seed --quiet --help" ;;
+			"analyze -"*) words="--db --filter --join --format --fail-on --msl --idle-timeout --stuck --keep-duplicates --verify-checksums --ladders --max-flows --max-memory --stream-memory --overlap --mark --check-streams --no-dpi --hash-seed --quiet --help" ;;
+			"extract -"*) words="--streams --pcap --gaps --overwrite --connection --db --quiet --teardown --closer --finding --host --port --since --until --application --server-name --contains --filter --join --msl --idle-timeout --stuck --keep-duplicates --verify-checksums --max-flows --max-memory --stream-memory --overlap --hash-seed --help" ;;
 			"query -"*) words="--db --teardown --closer --end-reason --incomplete --complete --cause --stage --reset-by --injected --time-wait --state --finding --severity --host --port --client --server --server-port --application --server-name --contains --capture --vlan --tunnel --midstream --since --until --min-duration --max-duration --community-id --by --limit --format --sql --quiet --help" ;;
 			"report -"*) words="--db --against --format --quiet --help" ;;
 			esac
