@@ -113,7 +113,7 @@ static bool select_by_first_pass(struct extraction *x, const struct operands *ca
 		.engine = x->engine,
 		/* some findings are made only where streams are read */
 		.consumers = {read_all_consumer()},
-		.consumer_count = x->options->filter.finding ? 1 : 0,
+		.consumer_count = x->options->filter.finding || x->options->filter.severity >= 0,
 		.watch = {.context = &x->progress, .progress = progress_tell},
 	};
 	enum pipeline_result result = PIPELINE_FAILED;

@@ -60,9 +60,14 @@ static const struct option_spec specs[] = {
 	 .help = "only errors: no progress, no remarks"},
 };
 
-static const char *const filters[] = {"teardown",    "closer",   "finding", "host",
-				      "port",        "since",    "until",   "application",
-				      "server-name", "contains", NULL};
+/* All filters of query. */
+static const char *const filters[] = {
+	"teardown",    "closer",      "end-reason", "incomplete",   "complete",     "cause",
+	"stage",       "reset-by",    "injected",   "time-wait",    "state",        "finding",
+	"severity",    "host",        "port",       "client",       "server",       "server-port",
+	"application", "server-name", "contains",   "capture",      "vlan",         "tunnel",
+	"midstream",   "since",       "until",      "min-duration", "max-duration", "community-id",
+	NULL};
 static const char *const analysis[] = {"filter",
 				       "join",
 				       "msl",
@@ -158,7 +163,11 @@ static bool check_selection(struct extract_options *options, struct error *err)
 /* Values that else only their readers would judge, after the captures were read. */
 static bool check_values(const struct extract_options *options, struct error *err)
 {
-	const char *host = options->filter.host;
+	const struct {
+		const char *option, *address;
+	} addresses[] = {{"host", options->filter.host},
+			 {"client", options->filter.client},
+			 {"server", options->filter.server}};
 	struct address_range range;
 	struct filter *filter;
 	uint64_t id;
@@ -166,10 +175,12 @@ static bool check_values(const struct extract_options *options, struct error *er
 	for (size_t i = 0; i < options->connections.count; i++)
 		if (!value_count(options->connections.items[i], &id, err))
 			return error_prefix(err, "--connection");
-	if (host && !address_range_parse(host, &range))
-		return error_set(err,
-				 "--host: '%s' is neither an address nor a prefix like 10.0.0.0/8",
-				 host);
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++)
+		if (addresses[i].address && !address_range_parse(addresses[i].address, &range))
+			return error_set(err,
+					 "--%s: '%s' is neither an address nor a prefix like "
+					 "10.0.0.0/8",
+					 addresses[i].option, addresses[i].address);
 	if (!options->analysis.filter)
 		return true;
 	filter = filter_new(options->analysis.filter, err);

@@ -24,14 +24,29 @@ _lastack()
 		"extract --connection") return ;;
 		"extract --teardown") words="stray refused unanswered handshake_aborted handshake_incomplete rst_abort rst_after_fin four_way three_segment simultaneous half_closed fin_unanswered open" ;;
 		"extract --closer") words="initiator responder both none" ;;
+		"extract --end-reason") words="closed reset superseded idle_timeout evicted capture_end" ;;
+		"extract --cause") words="port_closed half_open data_after_close no_such_connection retransmission_failure keepalive_failure idle_timeout unread_data application_abort" ;;
+		"extract --stage") words="syn established_no_data after_first_data established fin_wait_1 fin_wait_2 close_wait closing last_ack" ;;
+		"extract --reset-by") words="initiator responder" ;;
+		"extract --time-wait") words="held unverified reused_ok reused_early cut_short assassinated not_applicable" ;;
+		"extract --state") words="S0 S1 SF REJ S2 S3 RSTO RSTR RSTOS0 RSTRH SH SHR OTH" ;;
 		"extract --finding") return ;;
+		"extract --severity") words="info warning error" ;;
 		"extract --host") return ;;
 		"extract --port") return ;;
-		"extract --since") return ;;
-		"extract --until") return ;;
+		"extract --client") return ;;
+		"extract --server") return ;;
+		"extract --server-port") return ;;
 		"extract --application") return ;;
 		"extract --server-name") return ;;
 		"extract --contains") return ;;
+		"extract --vlan") return ;;
+		"extract --tunnel") return ;;
+		"extract --since") return ;;
+		"extract --until") return ;;
+		"extract --min-duration") return ;;
+		"extract --max-duration") return ;;
+		"extract --community-id") return ;;
 		"extract --filter") return ;;
 		"extract --msl") return ;;
 		"extract --idle-timeout") return ;;
@@ -74,7 +89,7 @@ _lastack()
 		*)
 			case "$command $current" in
 			"analyze -"*) words="--db --filter --join --format --fail-on --msl --idle-timeout --stuck --keep-duplicates --verify-checksums --ladders --max-flows --max-memory --stream-memory --overlap --mark --check-streams --no-dpi --hash-seed --quiet --help" ;;
-			"extract -"*) words="--streams --pcap --gaps --overwrite --connection --db --quiet --teardown --closer --finding --host --port --since --until --application --server-name --contains --filter --join --msl --idle-timeout --stuck --keep-duplicates --verify-checksums --max-flows --max-memory --stream-memory --overlap --hash-seed --help" ;;
+			"extract -"*) words="--streams --pcap --gaps --overwrite --connection --db --quiet --teardown --closer --end-reason --incomplete --complete --cause --stage --reset-by --injected --time-wait --state --finding --severity --host --port --client --server --server-port --application --server-name --contains --capture --vlan --tunnel --midstream --since --until --min-duration --max-duration --community-id --filter --join --msl --idle-timeout --stuck --keep-duplicates --verify-checksums --max-flows --max-memory --stream-memory --overlap --hash-seed --help" ;;
 			"query -"*) words="--db --teardown --closer --end-reason --incomplete --complete --cause --stage --reset-by --injected --time-wait --state --finding --severity --host --port --client --server --server-port --application --server-name --contains --capture --vlan --tunnel --midstream --since --until --min-duration --max-duration --community-id --by --limit --format --sql --quiet --help" ;;
 			"report -"*) words="--db --against --format --quiet --help" ;;
 			esac

@@ -192,6 +192,10 @@ def case_select(t):
 	words = [w for r in wanted[:3] for w in ("--connection", str(r["connection_id"]))]
 	by_id, ids = selected(*words)
 	t.equal(ids, {str(r["connection_id"]) for r in wanted[:3]}, "connections by id")
+	worse, _ = selected("--severity", "warning", "--server", "192.168.20.81")
+	t.equal(worse, sorted(r["initiator_port"] for r in t.rows("lastack.db", where="connection_id IN"
+		" (SELECT connection_id FROM findings WHERE severity <> 'info') AND responder_ip ="
+		" '192.168.20.81'")), "connections by severity and server")
 	by_host, _ = selected("--host", "192.168.20.81", "--port", "8080")
 	t.equal(by_host, sorted(r["initiator_port"] for r in t.rows("lastack.db",
 		where="responder_ip = '192.168.20.81' AND responder_port = 8080")), "connections by host")
