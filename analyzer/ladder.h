@@ -22,9 +22,9 @@ struct ladder {
 	uint16_t kept, capacity;
 	uint16_t ring_start; /* first index of the part that turns over */
 	uint16_t ring_next;  /* next place in it */
-	bool teardown;       /* a FIN or RST was seen */
-	bool turned;         /* something between head and ring was left out */
-	bool given_up;       /* dropped to save memory: none is told any more */
+	bool teardown : 1;   /* a FIN or RST was seen */
+	bool turned : 1;     /* something between head and ring was left out */
+	bool given_up : 1;   /* dropped to save memory: none is told any more */
 };
 
 /* Offers a segment; begins: it is a FIN or RST. False without memory (the segment is left out). */

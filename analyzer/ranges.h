@@ -26,8 +26,8 @@ struct hole_list {
 struct ranges {
 	struct hole_list *holes; /* owned; NULL until the first hole */
 	uint32_t base, end;
-	bool started;
-	bool fixed_base; /* nothing below base belongs to the connection (its SYN is known) */
+	bool started : 1;
+	bool fixed_base : 1; /* nothing below base belongs to the connection (its SYN is known) */
 };
 
 enum ranges_result {

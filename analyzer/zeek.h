@@ -41,13 +41,13 @@ struct zeek_endpoint {
 	uint32_t start;         /* number of its SYN; one below its first segment without SYN */
 	uint32_t last;          /* one above the highest number it sent */
 	uint32_t syn, fin, rst; /* relative to start: where its latest S or H, F and R were */
-	unsigned retransmitted : 24; /* how often for T, saturating */
-	unsigned state : 3;          /* enum zeek_state */
+	unsigned state : 3;     /* enum zeek_state */
 	unsigned state_before : 3;
 	unsigned acked : 2; /* numbers from start on that the peer acknowledged; 3: or more */
-	unsigned zero_windows : 24; /* how often for W, saturating */
-	unsigned seen : 7;          /* letters already in the history that are told once */
-	unsigned fin_seen : 1;      /* a FIN in any combination of flags */
+	unsigned retransmitted : 24; /* how often for T, saturating */
+	unsigned seen : 7;           /* letters already in the history that are told once */
+	unsigned fin_seen : 1;       /* a FIN in any combination of flags */
+	unsigned zero_windows : 24;  /* how often for W, saturating */
 };
 
 /* Plain data, copyable; all zero before the first segment. */

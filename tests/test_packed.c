@@ -11,7 +11,7 @@
 #include "analyzer/intake.h"
 #include "analyzer/packed.h"
 
-enum { CLEAN_BYTES_MAX = 480 };
+enum { CLEAN_BYTES_MAX = 160 };
 
 #define TWO_MSL_NS INT64_C(240000000000)
 
