@@ -133,18 +133,6 @@ bool connection_closed(const struct connection *c)
 	return c->teardown && c->teardown->closed.ordinal && !connection_reset(c, false, false);
 }
 
-bool connection_ended(const struct connection *c)
-{
-	return c->teardown && (c->teardown->closed.ordinal || connection_reset(c, false, false));
-}
-
-bool connection_syn_sent(const struct connection *c)
-{
-	const struct direction *i = &c->dir[SIDE_INITIATOR], *r = &c->dir[SIDE_RESPONDER];
-
-	return i->syn && !c->handshake_done && !c->midstream && !r->syn && !r->syn_ack;
-}
-
 size_t connection_memory(const struct connection *c)
 {
 	size_t bytes = sizeof(*c) + ladder_memory(&c->ladder);

@@ -274,9 +274,18 @@ const struct rst_hypothesis *connection_reset(const struct connection *c, bool i
 /* Both FINs covered, and no RST before. */
 bool connection_closed(const struct connection *c);
 /* Closed or reset. */
-bool connection_ended(const struct connection *c);
+static inline bool connection_ended(const struct connection *c)
+{
+	return c->teardown && (c->teardown->closed.ordinal || connection_reset(c, false, false));
+}
+
 /* Only SYNs of the initiator so far (and ACKs of an older incarnation): SYN-SENT. */
-bool connection_syn_sent(const struct connection *c);
+static inline bool connection_syn_sent(const struct connection *c)
+{
+	const struct direction *i = &c->dir[SIDE_INITIATOR], *r = &c->dir[SIDE_RESPONDER];
+
+	return !c->handshake_done && i->syn && !c->midstream && !r->syn && !r->syn_ack;
+}
 
 size_t connection_memory(const struct connection *c);
 void connection_free(struct connection *c);

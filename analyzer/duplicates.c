@@ -16,14 +16,20 @@ struct seen {
 	uint32_t seq, ack, payload_len, interface, file;
 	uint16_t checksum, window, ip_id;
 	uint8_t flags, ttl;
-	uint32_t number;   /* in order of arrival, from 1 */
+};
+
+/* What tells most segments apart lies close together: the walk along a chain stays in the cache. */
+struct link {
+	uint32_t tag;      /* of the content */
 	uint32_t previous; /* number of the one before it in its chain; 0: none */
 };
 
 struct duplicates {
 	struct seen window[WINDOW];
+	struct link link[WINDOW];
 	uint32_t chain[CHAINS]; /* number of the latest of each chain; 0: none */
-	uint32_t added;         /* wraps: a number that comes again meets other content */
+	uint32_t added; /* numbers in order of arrival, from 1; wraps: a number that comes again meets
+	                 * other content */
 };
 
 struct duplicates *duplicates_new(void)
@@ -38,12 +44,21 @@ void duplicates_free(struct duplicates *d)
 
 /* direction is a keyed hash already; what an attacker can make collide are segments of one direction,
  * and those walks are bounded. */
-static uint32_t chain_of(uint64_t direction, const struct segment *s)
+static uint64_t content_hash(uint64_t direction, const struct segment *s)
 {
 	uint64_t x = direction ^ ((uint64_t)s->seq << 32 | s->ack) ^ ((uint64_t)s->checksum << 16);
 
-	x *= UINT64_C(0x9e3779b97f4a7c15);
-	return (uint32_t)(x >> 50) & (CHAINS - 1);
+	return x * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static uint32_t chain_of(uint64_t hash)
+{
+	return (uint32_t)(hash >> 50) & (CHAINS - 1);
+}
+
+static uint32_t tag_of(uint64_t hash)
+{
+	return (uint32_t)(hash >> 18);
 }
 
 static bool same_content(const struct seen *e, uint64_t direction, const struct segment *s)
@@ -69,15 +84,21 @@ static bool same_packet(const struct seen *e, const struct segment *s, int64_t a
 bool duplicates_find(const struct duplicates *d, uint64_t direction, const struct segment *s,
 		     struct flow **of, uint64_t *serial)
 {
-	uint32_t number = d->chain[chain_of(direction, s)];
+	uint64_t hash = content_hash(direction, s);
+	uint32_t number = d->chain[chain_of(hash)];
 
 	/* a place taken over by a later segment ends the chain: the ones before it are older still */
 	for (int steps = 0; number != 0 && steps < STEPS_MAX; steps++) {
+		const struct link *link = &d->link[number % WINDOW];
 		const struct seen *e = &d->window[number % WINDOW];
-		int64_t apart = s->ts_ns - e->ts_ns;
+		int64_t apart;
 
-		if (e->number != number)
+		if (d->added - number >= WINDOW)
 			break;
+		number = link->previous;
+		if (link->tag != tag_of(hash))
+			continue;
+		apart = s->ts_ns - e->ts_ns;
 		if (apart < 0)
 			apart = -apart;
 		if (apart <= DUPLICATE_WITHIN_NS && same_content(e, direction, s) &&
@@ -86,7 +107,6 @@ bool duplicates_find(const struct duplicates *d, uint64_t direction, const struc
 			*serial = e->serial;
 			return true;
 		}
-		number = e->previous;
 	}
 	return false;
 }
@@ -94,7 +114,8 @@ bool duplicates_find(const struct duplicates *d, uint64_t direction, const struc
 void duplicates_add(struct duplicates *d, uint64_t direction, const struct segment *s,
 		    struct flow *flow, uint64_t serial)
 {
-	uint32_t *chain = &d->chain[chain_of(direction, s)], number = ++d->added;
+	uint64_t hash = content_hash(direction, s);
+	uint32_t *chain = &d->chain[chain_of(hash)], number = ++d->added;
 
 	d->window[number % WINDOW] = (struct seen){.direction = direction,
 						   .ts_ns = s->ts_ns,
@@ -110,9 +131,8 @@ void duplicates_add(struct duplicates *d, uint64_t direction, const struct segme
 						   .window = s->window,
 						   .ip_id = s->ip_id,
 						   .flags = s->flags,
-						   .ttl = s->ttl,
-						   .number = number,
-						   .previous = *chain};
+						   .ttl = s->ttl};
+	d->link[number % WINDOW] = (struct link){.tag = tag_of(hash), .previous = *chain};
 	*chain = number;
 }
 

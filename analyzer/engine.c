@@ -39,7 +39,7 @@ struct engine *engine_new(const struct engine_config *config, struct engine_sink
 		e->config = *config;
 		e->sink = sink;
 		e->two_msl_ns = 2 * config->msl_ns;
-		e->now_ns = e->latest_ns = INT64_MIN;
+		e->now_ns = e->latest_ns = e->stand_in_ns = e->expiry_ns = INT64_MIN;
 		e->streams.overlap = config->overlap;
 		pool_init(&e->streams.pool, config->stream_memory);
 		e->table = flow_table_new(config->hash_key);
@@ -197,9 +197,12 @@ static bool forget(struct engine *e, struct flow *f, enum end_reason reason, int
 	return ok;
 }
 
+/* Forgets what has been silent too long. A flow that is touched from now on lasts for after_ns at the
+ * least, so that the time of the next look is known. */
 static bool expire(struct engine *e, enum flow_queue queue, int64_t after_ns, struct error *err)
 {
 	struct flow *f;
+	int64_t next_ns;
 
 	while ((f = flow_queue_head(e->table, queue))) {
 		if (f->active_ns > e->now_ns) /* a time that never was confirmed */
@@ -209,6 +212,9 @@ static bool expire(struct engine *e, enum flow_queue queue, int64_t after_ns, st
 		if (!forget(e, f, END_IDLE_TIMEOUT, f->active_ns + after_ns, err))
 			return false;
 	}
+	next_ns = (f ? f->active_ns : e->now_ns) + after_ns;
+	if (next_ns < e->expiry_ns)
+		e->expiry_ns = next_ns;
 	return true;
 }
 
@@ -216,12 +222,17 @@ bool engine_time(struct engine *e, int64_t ts_ns, bool ts_confirmed, struct erro
 {
 	if (ts_ns > e->latest_ns)
 		e->latest_ns = ts_ns;
-	if (!e->now_known) /* until a time is confirmed, each stands in for it */
+	if (!e->now_known) { /* until a time is confirmed, each stands in for it */
 		e->now_ns = ts_ns;
+		e->stand_in_ns = e->latest_ns;
+	}
 	if (!ts_confirmed || (e->now_known && ts_ns <= e->now_ns))
 		return true;
 	e->now_known = true;
 	e->now_ns = ts_ns;
+	if (ts_ns < e->expiry_ns && ts_ns >= e->stand_in_ns)
+		return true;
+	e->expiry_ns = INT64_MAX;
 	return expire(e, QUEUE_ATTEMPT, e->two_msl_ns, err) &&
 	       expire(e, QUEUE_HALF, e->two_msl_ns, err) &&
 	       expire(e, QUEUE_ENDED, e->two_msl_ns, err) &&

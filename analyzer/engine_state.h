@@ -22,6 +22,8 @@ struct engine {
 	int64_t now_ns;    /* largest confirmed time of any packet */
 	bool now_known;    /* a time was confirmed */
 	int64_t latest_ns; /* largest time of any packet */
+	int64_t stand_in_ns; /* largest time that stood in for a confirmed one */
+	int64_t expiry_ns;   /* no flow is to be forgotten before now_ns gets here */
 	uint64_t ordinal;  /* segments so far */
 	size_t memory;     /* of connections, live and packed */
 	struct flow *ended[ENDED_RING];

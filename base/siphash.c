@@ -1,5 +1,6 @@
 #include "base/siphash.h"
 
+#include <endian.h>
 #include <stdbool.h>
 
 #include "base/cursor.h"
@@ -37,11 +38,11 @@ static inline void sip_absorb(struct sip_state *s, uint64_t word)
 
 static inline bool cursor_le64(struct cursor *c, uint64_t *out)
 {
-	uint32_t low, high;
+	uint64_t word;
 
-	if (c->left < 8 || !cursor_le32(c, &low) || !cursor_le32(c, &high))
+	if (!cursor_bytes(c, &word, sizeof(word)))
 		return false;
-	*out = ((uint64_t)high << 32) | low;
+	*out = le64toh(word);
 	return true;
 }
 
@@ -52,6 +53,8 @@ uint64_t siphash(const uint8_t key[SIPHASH_KEY_BYTES], const void *bytes, size_t
 	struct sip_state s;
 	uint64_t k0 = 0, k1 = 0, word;
 	uint64_t last = (uint64_t)(count & 0xff) << 56;
+	unsigned shift = 0;
+	uint32_t low;
 	uint8_t byte;
 
 	cursor_le64(&k, &k0);
@@ -63,7 +66,11 @@ uint64_t siphash(const uint8_t key[SIPHASH_KEY_BYTES], const void *bytes, size_t
 
 	while (cursor_le64(&c, &word))
 		sip_absorb(&s, word);
-	for (unsigned shift = 0; cursor_u8(&c, &byte); shift += 8)
+	if (cursor_le32(&c, &low)) {
+		last |= low;
+		shift = 32;
+	}
+	for (; cursor_u8(&c, &byte); shift += 8)
 		last |= (uint64_t)byte << shift;
 	sip_absorb(&s, last);
 

@@ -15,6 +15,7 @@
 #include "parsers/ppp.h"
 #include "parsers/tcp.h"
 #include "parsers/tunnel.h"
+#include "parsers/usual.h"
 
 enum ip_protocol { /* the extension headers are in ip6.h */
 		   PROTOCOL_ICMP = 1,
@@ -162,6 +163,8 @@ void decoder_packet(struct decoder *decoder, const struct packet *packet, struct
 	out->segment.fragment_count = 0;
 	memset(&out->segment.tunnel, 0, sizeof(out->segment.tunnel));
 
+	if (usual_frame(&f))
+		layer = tcp_layer(&f);
 	while (layer != LAYER_END)
 		layer = frame_step(&f, layer);
 

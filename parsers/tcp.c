@@ -87,6 +87,20 @@ static bool option_read(struct segment *s, uint8_t kind, struct cursor body)
 	}
 }
 
+/* Nearly all segments carry two NOPs and a time stamp (RFC 7323, appendix A) and nothing else. */
+static bool only_timestamp(struct segment *s, struct cursor c)
+{
+	uint32_t head;
+
+	if (c.left != 12 || !cursor_be32(&c, &head) ||
+	    head != ((uint32_t)OPTION_NOP << 24 | OPTION_NOP << 16 | OPTION_TIMESTAMP << 8 | 10))
+		return false;
+	cursor_be32(&c, &s->ts_val);
+	cursor_be32(&c, &s->ts_ecr);
+	s->has_timestamp = true;
+	return true;
+}
+
 /* wire: bytes of options by the data offset; those captured are at c. What the capture cut is not
  * malformed. False where something is. */
 static bool options_read(struct segment *s, struct cursor c, size_t wire)
@@ -180,7 +194,7 @@ enum layer tcp_layer(struct frame *f)
 	segment_clear_options(s);
 	options = f->at;
 	cursor_limit(&options, options_wire);
-	if (!options_read(s, options, options_wire)) {
+	if (!only_timestamp(s, options) && !options_read(s, options, options_wire)) {
 		s->bad_options = true;
 		f->counts->bad_options++;
 	}
