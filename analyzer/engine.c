@@ -108,8 +108,48 @@ struct connection *engine_connection(struct engine *e, struct flow *f)
 		return NULL;
 	free(f->packed);
 	f->packed = NULL;
+	f->tell_again = f->told > 0;
 	account(e, f);
 	return f->live;
+}
+
+/* Judges a flow and tells the sink. */
+static bool tell(struct engine *e, struct flow *f, enum end_reason reason, int64_t until_ns,
+		 struct verdict *verdict, struct error *err)
+{
+	struct epilogue epilogue;
+	struct judge_end end = {
+		.reason = reason,
+		.until_ns = until_ns,
+		.two_msl_ns = e->two_msl_ns,
+		.stuck_ns = e->config.stuck_ns,
+		.ladders = e->config.ladders,
+		.epilogue = &epilogue,
+	};
+
+	if (!streams_finish(f, f->live, &epilogue, err))
+		return false;
+	judge(f, f->live, &end, &e->room, verdict);
+	verdict->again = f->told > 0;
+	if (!verdict->again)
+		f->told = ++e->counts.connections;
+	verdict->number = f->told;
+	f->tell_again = false;
+	return e->sink.verdict(e->sink.context, verdict, err);
+}
+
+/* Another incarnation has followed and its first answer has been seen: from here on only segments that
+ * come late can change the verdict. Telling it now gives the store something to do meanwhile. Streams
+ * are finished only once, so that connections whose streams are read wait. */
+static void tell_early(struct engine *e, struct flow *f)
+{
+	struct verdict verdict;
+
+	if (f->streams || f->running || f->followed_ns == NONE_NS || f->awaits_answer || e->refused)
+		return;
+	if (f->told == 0 || f->tell_again)
+		e->refused = !tell(e, f, END_SUPERSEDED, f->followed_ns, &verdict,
+				   &e->refusal);
 }
 
 static void pack(struct engine *e, struct flow *f)
@@ -122,6 +162,7 @@ static void pack(struct engine *e, struct flow *f)
 		ladder_give_up(&f->live->ladder);
 	f->packed = packed_of(f->live);
 	if (f->packed) {
+		tell_early(e, f);
 		connection_free(f->live);
 		f->live = NULL;
 	}
@@ -165,35 +206,24 @@ void engine_settle(struct engine *e, struct flow *f)
 		e->counts.peak_memory = total_memory(e);
 }
 
-/* Judges a flow, tells the sink and forgets it. */
+/* Tells the sink of a flow, unless it knows all, and forgets it. */
 static bool forget(struct engine *e, struct flow *f, enum end_reason reason, int64_t until_ns,
 		   struct error *err)
 {
-	struct judge_end end = {
-		.reason = reason,
-		.until_ns = until_ns,
-		.two_msl_ns = e->two_msl_ns,
-		.stuck_ns = e->config.stuck_ns,
-		.ladders = e->config.ladders,
-	};
-	struct epilogue epilogue;
 	struct verdict verdict;
-	bool ok;
+	bool ok = true;
 
-	if (!engine_connection(e, f))
-		return no_memory(err);
-	if (!streams_finish(f, f->live, &epilogue, err))
-		return false;
-	end.epilogue = &epilogue;
-	judge(f, f->live, &end, &e->room, &verdict);
+	if (f->told == 0 || f->tell_again || f->streams) {
+		if (!engine_connection(e, f))
+			return no_memory(err);
+		ok = tell(e, f, reason, until_ns, &verdict, err);
+		ok = streams_close(f, ok ? &verdict : NULL, ok ? err : NULL) && ok;
+	}
 	for (uint32_t i = 0; f->recently_ended && i < ENDED_RING; i++)
 		if (e->ended[i] == f)
 			e->ended[i] = NULL;
 	e->memory -= f->memory;
-	ok = e->sink.verdict(e->sink.context, &verdict, err);
-	ok = streams_close(f, &verdict, ok ? err : NULL) && ok;
 	flow_remove(e->table, f);
-	e->counts.connections++;
 	return ok;
 }
 
@@ -218,6 +248,19 @@ static bool expire(struct engine *e, enum flow_queue queue, int64_t after_ns, st
 	return true;
 }
 
+static bool expire_all(struct engine *e, struct error *err)
+{
+	e->expiry_ns = INT64_MAX;
+	if (expire(e, QUEUE_ATTEMPT, e->two_msl_ns, err) &&
+	    expire(e, QUEUE_HALF, e->two_msl_ns, err) &&
+	    expire(e, QUEUE_ENDED, e->two_msl_ns, err) &&
+	    (e->config.idle_timeout_ns == 0 ||
+	     expire(e, QUEUE_ALIVE, e->config.idle_timeout_ns, err)))
+		return true;
+	e->expiry_ns = INT64_MIN; /* not all was looked at */
+	return false;
+}
+
 bool engine_time(struct engine *e, int64_t ts_ns, bool ts_confirmed, struct error *err)
 {
 	if (ts_ns > e->latest_ns)
@@ -232,12 +275,7 @@ bool engine_time(struct engine *e, int64_t ts_ns, bool ts_confirmed, struct erro
 	e->now_ns = ts_ns;
 	if (ts_ns < e->expiry_ns && ts_ns >= e->stand_in_ns)
 		return true;
-	e->expiry_ns = INT64_MAX;
-	return expire(e, QUEUE_ATTEMPT, e->two_msl_ns, err) &&
-	       expire(e, QUEUE_HALF, e->two_msl_ns, err) &&
-	       expire(e, QUEUE_ENDED, e->two_msl_ns, err) &&
-	       (e->config.idle_timeout_ns == 0 ||
-		expire(e, QUEUE_ALIVE, e->config.idle_timeout_ns, err));
+	return expire_all(e, err);
 }
 
 /* The one silent longest in a queue, but for the one that a segment was just given to. */
@@ -297,6 +335,7 @@ static bool is_duplicate(struct engine *e, const struct arrival *a, struct flow 
 		return false;
 	if ((*of)->serial == serial) {
 		(*of)->duplicates++;
+		(*of)->tell_again = (*of)->told > 0;
 		incarnation_note_duplicate(*of, a->segment);
 	} else {
 		*of = NULL;
@@ -410,6 +449,8 @@ bool engine_segment(struct engine *e, const struct segment *s, struct error *err
 		return false;
 	if (e->duplicates)
 		duplicates_add(e->duplicates, a.hash ^ a.way, s, place.flow, place.flow->serial);
+	if (e->refused)
+		return error_set(err, "%s", e->refusal.text);
 	return keep_bounds(e, place.flow, err);
 }
 

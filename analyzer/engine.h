@@ -1,7 +1,9 @@
 /* The analyzer: segments in, verdicts out.
  *
  * It does no I/O and reads no clock: time is the packets'. One engine judges one recording. Each
- * connection reaches the sink exactly once, when it is forgotten or at engine_finish. */
+ * connection reaches the sink when it is forgotten, at the latest at engine_finish. One whose tuple is
+ * in use again may do so earlier, as nothing is likely to come for it any more; if something does, it
+ * reaches the sink again, with the same number, and the last verdict counts. */
 #ifndef LASTACK_ANALYZER_ENGINE_H
 #define LASTACK_ANALYZER_ENGINE_H
 
@@ -47,7 +49,7 @@ struct engine_sink {
 struct engine_counts {
 	uint64_t segments; /* judged, capture duplicates and land left out */
 	uint64_t duplicates;
-	uint64_t connections; /* told to the sink so far */
+	uint64_t connections; /* told to the sink so far, each counted once */
 	uint64_t evicted;     /* forgotten early at a bound, by what they were: */
 	uint64_t evicted_unanswered, evicted_ended, evicted_alive;
 	uint64_t peak_connections;      /* remembered at once */

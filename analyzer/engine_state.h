@@ -34,6 +34,8 @@ struct engine {
 	struct noted_syn moved[NOTED_SYNS];
 	uint32_t moved_count;
 	struct flow *moved_from;
+	bool refused; /* the sink did not take an early verdict: refusal says why */
+	struct error refusal;
 };
 
 /* One segment on its way through the engine. */

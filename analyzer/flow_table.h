@@ -48,6 +48,7 @@ struct flow {
 	uint64_t vlan_tags[WAYS]; /* its own, or those of its lane before */
 	int64_t active_ns;        /* confirmed capture time at its last segment */
 	int64_t followed_ns;      /* the next incarnation's first SYN; NONE_NS: none */
+	uint64_t told;            /* its verdict's number; 0: not told yet */
 	size_t memory;            /* accounted for live or packed */
 	uint32_t duplicates;      /* capture duplicates of its segments */
 	uint8_t queue;            /* enum flow_queue */
@@ -59,6 +60,7 @@ struct flow {
 	bool awaits_answer;       /* its tuple was reused; the first segment back is not seen yet */
 	bool attempt;             /* at its last segment it was no more than an unanswered SYN */
 	bool recently_ended;      /* waits in the ring to be packed */
+	bool tell_again;          /* something may have changed since it was told */
 };
 
 enum { FLOW_LANES_MAX = 64 };

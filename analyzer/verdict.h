@@ -217,6 +217,8 @@ struct mark_hit {
 
 /* One connection, judged. Borrowed by the sink for the length of its call. */
 struct verdict {
+	uint64_t number; /* of the connection, 1, 2, 3, ... as they were told first */
+	bool again;      /* it was told before: this verdict takes the place of the earlier one */
 	uint8_t ip_version;
 	uint32_t file;         /* of the feed: where its first segment was captured */
 	uint64_t first_packet; /* its first segment's number there */

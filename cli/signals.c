@@ -1,11 +1,13 @@
 #include "cli/signals.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <unistd.h>
 
-/* The one thing a handler may touch (C17, 5.1.2.3), hence the one mutable global. */
-static volatile sig_atomic_t noted;
+/* A handler may touch nothing but lock-free atomics (C17, 5.1.2.3), hence the one mutable global. The
+ * database's thread looks at it, too. */
+static atomic_int noted;
 
 static const int caught[] = {SIGINT, SIGTERM, SIGHUP};
 

@@ -359,6 +359,10 @@ bool connection_add(struct store *store, const struct verdict *verdict, struct e
 	bool regular = verdict_is_regular(verdict);
 	int64_t id = store->next_connection;
 
+	if (verdict->number > 0)
+		id = store->first_connection + (int64_t)verdict->number - 1;
+	if (verdict->again && !recording_drop_connection(store, id, err))
+		return false;
 	if (!add_connection(store, verdict, regular ? TIMELINE_REGULAR : TIMELINE_STORED, id,
 			    err) ||
 	    !add_losses(store, verdict, id, err) || !add_resets(store, verdict, id, err) ||
@@ -368,6 +372,7 @@ bool connection_add(struct store *store, const struct verdict *verdict, struct e
 		return false;
 	if (!regular && !add_states(store, verdict, id, err))
 		return false;
-	store->next_connection = id + 1;
+	if (id >= store->next_connection)
+		store->next_connection = id + 1;
 	return true;
 }

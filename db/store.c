@@ -56,6 +56,8 @@ bool store_failed(struct store *store, struct error *err)
 
 void store_rollback(struct store *store)
 {
+	writer_abandon(store->writer);
+	store->writer = NULL;
 	if (!sqlite3_get_autocommit(store->file.db))
 		sqlite3_exec(store->file.db, "ROLLBACK", NULL, NULL, NULL);
 }
@@ -112,6 +114,17 @@ static bool begin(struct store *store, const struct recording *recording, struct
 	return connection_prepare(store, err);
 }
 
+static bool write_verdict(void *context, const struct verdict *verdict, struct error *err)
+{
+	return connection_add(context, verdict, err);
+}
+
+static bool start_writing(struct store *store, struct error *err)
+{
+	store->writer = writer_start(write_verdict, store, err);
+	return store->writer != NULL;
+}
+
 bool store_begin(struct store *store, const struct recording *recording, int64_t *recording_id,
 		 struct error *err)
 {
@@ -121,7 +134,7 @@ bool store_begin(struct store *store, const struct recording *recording, int64_t
 		store_rollback(store);
 		return error_set(err, "%s: was moved or removed meanwhile", store->file.path);
 	}
-	if (!begin(store, recording, err)) {
+	if (!begin(store, recording, err) || !start_writing(store, err)) {
 		store_rollback(store);
 		return false;
 	}
@@ -131,7 +144,15 @@ bool store_begin(struct store *store, const struct recording *recording, int64_t
 
 bool store_verdict(struct store *store, const struct verdict *verdict, struct error *err)
 {
-	return connection_add(store, verdict, err);
+	return writer_put(store->writer, verdict, err);
+}
+
+static bool finish_writing(struct store *store, struct error *err)
+{
+	struct writer *writer = store->writer;
+
+	store->writer = NULL;
+	return writer_finish(writer, err);
 }
 
 static bool finish(struct store *store, const struct recording *recording,
@@ -140,7 +161,8 @@ static bool finish(struct store *store, const struct recording *recording,
 {
 	bool ok;
 
-	if (!recording_finish(store, recording, decoded, engine, err))
+	if (!finish_writing(store, err) ||
+	    !recording_finish(store, recording, decoded, engine, err))
 		return false;
 	if (!schema_create_indexes(store->file.db, err))
 		return store_failed(store, err);

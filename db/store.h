@@ -52,6 +52,9 @@ struct recording {
  * same joined set), and inserts the recording and its captures. */
 bool store_begin(struct store *store, const struct recording *recording, int64_t *recording_id,
 		 struct error *err);
+/* Copies the verdict; a thread of the store's writes it. From store_begin() on nothing else may use the
+ * database until store_commit() or store_rollback() is done. A failure may be told by a later call.
+ * verdict->number gives the connection its id, 0: the next one; again: its earlier rows are replaced. */
 bool store_verdict(struct store *store, const struct verdict *verdict, struct error *err);
 /* Writes the final counts of files, decoder and engine, and commits. */
 bool store_commit(struct store *store, const struct recording *recording,

@@ -5,6 +5,7 @@
 #include "db/database_file.h"
 #include "db/dictionary.h"
 #include "db/store.h"
+#include "db/writer.h"
 
 enum store_statement {
 	ADD_CONNECTION,
@@ -22,6 +23,7 @@ enum store_statement {
 
 struct store {
 	struct database_file file;
+	struct writer *writer; /* while a recording is open; what follows is its thread's then */
 	struct dictionaries *dictionaries;
 	sqlite3_stmt *statement[STORE_STATEMENTS];
 	uint8_t *ladder;    /* owned; packing room */
@@ -50,6 +52,8 @@ bool recording_drop_orphans(struct store *store, struct error *err);
 
 /* mark_rows.c: the strings the recording is searched for */
 bool marks_add(struct store *store, const struct recording *recording, struct error *err);
+/* Drops the rows of one connection. */
+bool recording_drop_connection(struct store *store, int64_t id, struct error *err);
 
 /* connection_rows.c: rows of one verdict */
 bool connection_prepare(struct store *store, struct error *err);

@@ -35,16 +35,40 @@ static void *copy_of(const void *items, size_t count, size_t size)
 	return memcpy(copy, items, count * size);
 }
 
-static void keep(struct scene *scene, const struct verdict *v)
+static void free_told(struct told *t)
 {
-	struct told *t;
+	free(t->findings);
+	free(t->timeline);
+	free(t->ladder);
+}
 
+/* Where an earlier verdict on the connection stands, which the new one replaces. */
+static struct told *told_before(struct scene *scene, uint64_t number)
+{
+	struct told *t = scene->told;
+
+	while (t < scene->told + scene->told_count && t->verdict.number != number)
+		t++;
+	assert_true(t < scene->told + scene->told_count);
+	return t;
+}
+
+static struct told *new_place(struct scene *scene)
+{
 	if (scene->told_count == scene->told_capacity) {
 		scene->told_capacity = scene->told_capacity ? scene->told_capacity * 2 : 16;
-		scene->told = realloc(scene->told, scene->told_capacity * sizeof(*t));
+		scene->told = realloc(scene->told, scene->told_capacity * sizeof(*scene->told));
 		assert_non_null(scene->told);
 	}
-	t = &scene->told[scene->told_count++];
+	return &scene->told[scene->told_count++];
+}
+
+static void keep(struct scene *scene, const struct verdict *v)
+{
+	struct told *t = v->again ? told_before(scene, v->number) : new_place(scene);
+
+	if (v->again)
+		free_told(t);
 	t->verdict = *v;
 	t->findings = copy_of(v->findings, v->finding_count, sizeof(*v->findings));
 	t->timeline = copy_of(v->timeline, v->timeline_count, sizeof(*v->timeline));
@@ -58,14 +82,26 @@ static void keep(struct scene *scene, const struct verdict *v)
 	t->verdict.history = NULL; /* told moves when it grows: see history */
 }
 
+static uint64_t packets_of(const struct verdict *v)
+{
+	return v->dir[SIDE_INITIATOR].packets + v->dir[SIDE_RESPONDER].packets;
+}
+
 static bool take_verdict(void *context, const struct verdict *v, struct error *err)
 {
 	struct scene *scene = context;
 
 	if (scene->refuses)
 		return error_set(err, "%s", refusal);
+	if (v->again) {
+		const struct verdict *before = &told_before(scene, v->number)->verdict;
+
+		scene->told_ever--;
+		scene->told_packets -= packets_of(before);
+		scene->told_duplicates -= before->duplicates;
+	}
 	scene->told_ever++;
-	scene->told_packets += v->dir[SIDE_INITIATOR].packets + v->dir[SIDE_RESPONDER].packets;
+	scene->told_packets += packets_of(v);
 	scene->told_duplicates += v->duplicates;
 	if (!scene->forgetful)
 		keep(scene, v);
@@ -104,11 +140,8 @@ void scene_finish(struct scene *scene)
 void scene_close(struct scene *scene)
 {
 	engine_free(scene->engine);
-	for (size_t i = 0; i < scene->told_count; i++) {
-		free(scene->told[i].findings);
-		free(scene->told[i].timeline);
-		free(scene->told[i].ladder);
-	}
+	for (size_t i = 0; i < scene->told_count; i++)
+		free_told(&scene->told[i]);
 	free(scene->told);
 	*scene = (struct scene){0};
 }

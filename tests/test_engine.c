@@ -340,6 +340,54 @@ static void icmp_about_an_ended_connection(void **state)
 	scene_close(&scene);
 }
 
+/* ---- told early ---- */
+
+/* Enough connections that end to have those before them packed. */
+static int64_t play_others(struct scene *scene, uint32_t first, int64_t ts_ns)
+{
+	for (uint32_t i = 0; i < 300; i++) {
+		struct ends other = ends_of(first + i);
+		int64_t shaken_ns = scene_handshake(scene, &other, ts_ns += MS);
+
+		(void)scene_close_clean(scene, &other, shaken_ns);
+	}
+	return ts_ns;
+}
+
+/* A tuple that is used again: the first incarnation is told without waiting for 2MSL. What still comes
+ * for it is told in its place. */
+static void followed_connection_is_told_early(void **state)
+{
+	struct ends ends = ends_of(0);
+	struct scene scene;
+	int64_t ts_ns;
+	uint64_t packets;
+
+	(void)state;
+	open_plain(&scene);
+	ts_ns = scene_handshake(&scene, &ends, T0);
+	ts_ns = scene_close_clean(&scene, &ends, ts_ns) + SECOND_NS;
+	scene_send(&scene, &ends, SIDE_INITIATOR, TCP_SYN, 700000, 0, 0, ts_ns);
+	ts_ns = play_others(&scene, 1000, ts_ns);
+	assert_int_equal(scene.told_count, 0); /* its answer is not seen yet */
+	scene_send(&scene, &ends, SIDE_RESPONDER, TCP_SYN | TCP_ACK, 800000, 700001, 0, ts_ns);
+	scene_send(&scene, &ends, SIDE_INITIATOR, TCP_ACK, 700001, 800001, 0, ts_ns);
+	ts_ns = play_others(&scene, 2000, ts_ns);
+	assert_int_equal(scene.told_count, 1);
+	assert_int_equal(scene.told[0].verdict.time_wait_check, TIME_WAIT_REUSED_OK);
+	packets = scene.told[0].verdict.dir[SIDE_RESPONDER].packets;
+
+	/* exact in the first incarnation, far outside the second one's window */
+	scene_send(&scene, &ends, SIDE_RESPONDER, TCP_RST,
+		   scene.told[0].verdict.dir[SIDE_RESPONDER].fin_seq + 1, 0, 0, ts_ns + MS);
+	scene_finish(&scene);
+	assert_true(scene.told[0].verdict.again);
+	assert_int_equal(scene.told[0].verdict.number, 1);
+	assert_int_equal(scene.told[0].verdict.dir[SIDE_RESPONDER].packets, packets + 1);
+	assert_int_equal(scene.told_ever, 602);
+	scene_close(&scene);
+}
+
 /* ---- a sink that fails ---- */
 
 static void sink_failure_stops_a_segment(void **state)
@@ -480,6 +528,7 @@ int main(void)
 		cmocka_unit_test(icmp_is_tied_to_its_connection),
 		cmocka_unit_test(icmp_about_nothing_known_is_dropped),
 		cmocka_unit_test(icmp_about_an_ended_connection),
+		cmocka_unit_test(followed_connection_is_told_early),
 		cmocka_unit_test(sink_failure_stops_a_segment),
 		cmocka_unit_test(sink_failure_stops_the_clock),
 		cmocka_unit_test(sink_failure_stops_the_end),

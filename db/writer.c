@@ -1,0 +1,245 @@
+#include "db/writer.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A batch holds some hundred verdicts, and the largest one there can be. */
+enum { BATCHES = 4, BATCH_BYTES = 256 * 1024 };
+
+struct batch {
+	alignas(max_align_t) uint8_t bytes[BATCH_BYTES];
+	size_t used;
+};
+
+struct writer {
+	writer_write *write;
+	void *context;
+	pthread_t thread;
+	pthread_mutex_t mutex; /* guards what follows up to the batches */
+	pthread_cond_t more, less;
+	unsigned waiting; /* batches handed over, the one being written included */
+	bool closing;     /* nothing more comes */
+	bool abandoned;   /* nothing more is wanted */
+	bool failed;
+	struct error failure;
+	struct batch *batch;        /* a ring of BATCHES; each belongs to one thread at a time */
+	unsigned filling, draining; /* the engine's and the writer's place in it */
+};
+
+static size_t aligned(size_t bytes)
+{
+	return (bytes + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
+}
+
+static size_t text_bytes(const char *text)
+{
+	return text ? strlen(text) + 1 : 0;
+}
+
+/* The names of risks are nDPI's own and stay. */
+static size_t application_bytes(const struct application *a)
+{
+	if (!a)
+		return 0;
+	return aligned(sizeof(*a)) + aligned(text_bytes(a->name)) +
+	       aligned(text_bytes(a->category)) + aligned(text_bytes(a->server_name)) +
+	       aligned(a->risk_count * sizeof(*a->risks));
+}
+
+static size_t size_of(const struct verdict *v)
+{
+	return aligned(sizeof(*v)) + application_bytes(v->application) +
+	       aligned(v->mark_count * sizeof(*v->marks)) + aligned(text_bytes(v->history)) +
+	       aligned(v->finding_count * sizeof(*v->findings)) +
+	       aligned(v->timeline_count * sizeof(*v->timeline)) +
+	       aligned(v->ladder_count * sizeof(*v->ladder));
+}
+
+/* NULL for nothing. */
+static void *put(struct batch *b, const void *items, size_t bytes)
+{
+	void *at = b->bytes + b->used;
+
+	if (bytes == 0)
+		return NULL;
+	memcpy(at, items, bytes);
+	b->used += aligned(bytes);
+	return at;
+}
+
+static struct application *put_application(struct batch *b, const struct application *a)
+{
+	struct application *copy = put(b, a, a ? sizeof(*a) : 0);
+
+	if (!copy)
+		return NULL;
+	copy->name = put(b, a->name, text_bytes(a->name));
+	copy->category = put(b, a->category, text_bytes(a->category));
+	copy->server_name = put(b, a->server_name, text_bytes(a->server_name));
+	copy->risks = put(b, a->risks, a->risk_count * sizeof(*a->risks));
+	return copy;
+}
+
+static void put_verdict(struct batch *b, const struct verdict *v)
+{
+	struct verdict *copy = put(b, v, sizeof(*v));
+
+	copy->history = put(b, v->history, text_bytes(v->history));
+	copy->application = put_application(b, v->application);
+	copy->marks = put(b, v->marks, v->mark_count * sizeof(*v->marks));
+	copy->findings = put(b, v->findings, v->finding_count * sizeof(*v->findings));
+	copy->timeline = put(b, v->timeline, v->timeline_count * sizeof(*v->timeline));
+	copy->ladder = put(b, v->ladder, v->ladder_count * sizeof(*v->ladder));
+}
+
+static bool write_batch(const struct writer *w, const struct batch *b, struct error *err)
+{
+	for (size_t at = 0; at < b->used;) {
+		const struct verdict *v = (const void *)(b->bytes + at);
+
+		if (!w->write(w->context, v, err))
+			return false;
+		at += size_of(v);
+	}
+	return true;
+}
+
+/* Waits for a batch; false: there will be none. */
+static bool next_batch(struct writer *w)
+{
+	while (w->waiting == 0 && !w->closing && !w->abandoned)
+		pthread_cond_wait(&w->more, &w->mutex);
+	return w->waiting > 0 && !w->abandoned;
+}
+
+static void *run(void *context)
+{
+	struct writer *w = context;
+
+	pthread_mutex_lock(&w->mutex);
+	while (next_batch(w)) {
+		struct batch *b = &w->batch[w->draining++ % BATCHES];
+		struct error err = {""};
+		bool ok = !w->failed;
+
+		pthread_mutex_unlock(&w->mutex);
+		ok = ok && write_batch(w, b, &err);
+		b->used = 0;
+		pthread_mutex_lock(&w->mutex);
+		if (!ok && !w->failed) {
+			w->failed = true;
+			w->failure = err;
+		}
+		w->waiting--;
+		pthread_cond_signal(&w->less);
+	}
+	pthread_mutex_unlock(&w->mutex);
+	return NULL;
+}
+
+/* Signals are for the thread that reads: they end its waiting. */
+static bool start_thread(struct writer *w)
+{
+	sigset_t all, before;
+	bool started;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	started = pthread_create(&w->thread, NULL, run, w) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return started;
+}
+
+static void release(struct writer *w)
+{
+	pthread_mutex_destroy(&w->mutex);
+	pthread_cond_destroy(&w->more);
+	pthread_cond_destroy(&w->less);
+	free(w->batch);
+	free(w);
+}
+
+struct writer *writer_start(writer_write *write, void *context, struct error *err)
+{
+	struct writer *w = calloc(1, sizeof(*w));
+
+	if (w)
+		w->batch = malloc(BATCHES * sizeof(*w->batch));
+	if (!w || !w->batch) {
+		free(w);
+		error_set(err, "out of memory");
+		return NULL;
+	}
+	for (int i = 0; i < BATCHES; i++)
+		w->batch[i].used = 0;
+	w->write = write;
+	w->context = context;
+	pthread_mutex_init(&w->mutex, NULL);
+	pthread_cond_init(&w->more, NULL);
+	pthread_cond_init(&w->less, NULL);
+	if (start_thread(w))
+		return w;
+	release(w);
+	error_set(err, "no thread for the database");
+	return NULL;
+}
+
+/* The batch is handed over; the next one is there when the writer has done with it. */
+static bool hand_over(struct writer *w, struct error *err)
+{
+	bool ok;
+
+	pthread_mutex_lock(&w->mutex);
+	w->waiting++;
+	pthread_cond_signal(&w->more);
+	while (w->waiting == BATCHES)
+		pthread_cond_wait(&w->less, &w->mutex);
+	ok = !w->failed || error_set(err, "%s", w->failure.text);
+	pthread_mutex_unlock(&w->mutex);
+	w->filling++;
+	return ok;
+}
+
+bool writer_put(struct writer *w, const struct verdict *v, struct error *err)
+{
+	size_t size = size_of(v);
+
+	if (size > BATCH_BYTES)
+		return error_set(err, "a verdict of %zu bytes is too large to store", size);
+	if (w->batch[w->filling % BATCHES].used + size > BATCH_BYTES && !hand_over(w, err))
+		return false;
+	put_verdict(&w->batch[w->filling % BATCHES], v);
+	return true;
+}
+
+static void stop(struct writer *w, bool abandon)
+{
+	pthread_mutex_lock(&w->mutex);
+	w->closing = true;
+	w->abandoned = abandon;
+	pthread_cond_signal(&w->more);
+	pthread_mutex_unlock(&w->mutex);
+	pthread_join(w->thread, NULL);
+}
+
+bool writer_finish(struct writer *w, struct error *err)
+{
+	bool ok = hand_over(w, err);
+
+	stop(w, false);
+	if (ok && w->failed)
+		ok = error_set(err, "%s", w->failure.text);
+	release(w);
+	return ok;
+}
+
+void writer_abandon(struct writer *w)
+{
+	if (!w)
+		return;
+	stop(w, true);
+	release(w);
+}
