@@ -28,7 +28,8 @@ struct duplicates {
 	struct seen window[WINDOW];
 	struct link link[WINDOW];
 	uint32_t chain[CHAINS]; /* number of the latest of each chain; 0: none */
-	uint32_t added; /* numbers in order of arrival, from 1; wraps: a number that comes again meets
+	uint32_t
+		added; /* numbers in order of arrival, from 1; wraps: a number that comes again meets
 	                 * other content */
 };
 
