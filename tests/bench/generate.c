@@ -245,7 +245,6 @@ static void play_data(struct generator *g, struct connection *c, uint32_t number
 	if (number % 2)
 		return;
 	c->acked[!from] = c->seq[from];
-	c->next_ns += 20000;
 	send(g, c, !from, ACK, 0);
 }
 
