@@ -134,9 +134,12 @@ class Bench:
         for name in ("bench.db", "clean.db"):
             with sqlite3.connect(self.path(name)) as db:
                 count = db.execute("SELECT count(*) FROM connections").fetchone()[0]
-            told = "of the capture above" if name == "bench.db" else "generated, all classes"
             size = os.path.getsize(self.path(name)) / max(count, 1)
-            self.table.row(f"database bytes a connection, {told}", 160, [size], "{:.0f}")
+            # the goal is that of clean closes, as the bench capture holds them
+            given = name == "bench.db" and self.options.capture
+            told = "of the capture above" if name == "bench.db" else "generated, all classes"
+            self.table.row(f"database bytes a connection, {told}", 160 if given else None, [size],
+                           "{:.0f}")
 
     def scaling(self):
         count = 5000 if self.options.short else 60000
