@@ -148,8 +148,7 @@ static void tell_early(struct engine *e, struct flow *f)
 	if (f->streams || f->running || f->followed_ns == NONE_NS || f->awaits_answer || e->refused)
 		return;
 	if (f->told == 0 || f->tell_again)
-		e->refused = !tell(e, f, END_SUPERSEDED, f->followed_ns, &verdict,
-				   &e->refusal);
+		e->refused = !tell(e, f, END_SUPERSEDED, f->followed_ns, &verdict, &e->refusal);
 }
 
 static void pack(struct engine *e, struct flow *f)
