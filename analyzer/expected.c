@@ -134,6 +134,25 @@ static enum side last_fin(const struct image *m)
 		       : SIDE_RESPONDER;
 }
 
+/* Silence before a FIN: since the latest payload of either end. */
+static void swap_silences(struct image *m)
+{
+	const struct direction *i = &m->c.dir[SIDE_INITIATOR], *r = &m->c.dir[SIDE_RESPONDER];
+	int64_t latest = i->data_ns > r->data_ns ? i->data_ns : r->data_ns;
+
+	for (int side = 0; side < SIDES; side++)
+		m->t.fin_silence[side] ^= i->data || r->data
+						  ? (int64_t)((uint64_t)m->t.fin[side].at.ts_ns -
+							      (uint64_t)latest)
+						  : 0;
+}
+
+static void swap_data_times(struct image *m)
+{
+	for (int side = 0; side < SIDES; side++)
+		m->c.dir[side].data_ns ^= m->c.dir[side].data ? m->t.fin[side].at.ts_ns : 0;
+}
+
 /* What happened last: at the moment the connection closed, or soon after. */
 static void swap_last(struct image *m)
 {
@@ -179,8 +198,8 @@ static void swap_start(struct image *m)
 
 /* In this order each step finds what it uses as it was. */
 static void (*const steps[])(struct image *) = {
-	swap_last,  swap_entry,      swap_closed, swap_second_fin,
-	swap_start, swap_directions, swap_sides,
+	swap_silences,   swap_data_times, swap_last,       swap_entry, swap_closed,
+	swap_second_fin, swap_start,      swap_directions, swap_sides,
 };
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
