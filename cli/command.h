@@ -18,5 +18,6 @@ enum exit_code command_analyze(int argc, char **argv);
 enum exit_code command_extract(int argc, char **argv);
 enum exit_code command_query(int argc, char **argv);
 enum exit_code command_report(int argc, char **argv);
+enum exit_code command_show(int argc, char **argv);
 
 #endif

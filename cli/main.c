@@ -24,6 +24,7 @@ static const struct command {
 	{"extract", command_extract, "write the byte streams of connections, or their packets"},
 	{"query", command_query, "list connections of a database, filtered"},
 	{"report", command_report, "print the teardown report of a database"},
+	{"show", command_show, "show one connection: verdict, states, findings, ladder"},
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
