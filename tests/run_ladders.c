@@ -14,7 +14,8 @@
 #include "tests/ladder_streams.h"
 
 enum { ROWS_MAX = 64, FILES_MAX = 4096, LINKTYPE_ETHERNET = 1 };
-#define TRUST_NS (INT64_C(60) * 1000000000) /* see struct packet, ts_confirmed */
+#define NS_PER_S INT64_C(1000000000)
+#define TRUST_NS (60 * NS_PER_S) /* see struct packet, ts_confirmed */
 
 struct row {
 	struct verdict verdict; /* its pointers are the row's own */
@@ -424,21 +425,72 @@ static bool files_gather(struct files *files, const char *path)
 	return good;
 }
 
+/* --- captures of the cases --- */
+
+static bool put_record(FILE *out, const struct ladder_case *ladder, size_t index, uint8_t *frame)
+{
+	const struct case_step *step = &ladder->steps[index];
+	int64_t ts_ns = CASE_EPOCH_NS + step->ts_ns;
+	uint32_t length = (uint32_t)case_frame(ladder, step, frame);
+	uint32_t kept = ladder->snaplen > 0 && length > ladder->snaplen ? ladder->snaplen : length;
+	const uint32_t head[] = {(uint32_t)(ts_ns / NS_PER_S), (uint32_t)(ts_ns % NS_PER_S), kept,
+				 length};
+
+	return fwrite(head, sizeof(head), 1, out) == 1 && fwrite(frame, kept, 1, out) == 1;
+}
+
+/* FOLDER/NAME.pcap, and beside it NAME.options with what lastack analyze needs. */
+static bool put_case(const char *folder, const char *path)
+{
+	static const uint32_t head[] = {0xa1b23c4d, 4 << 16 | 2, 0, 0, 262144, LINKTYPE_ETHERNET};
+	struct error err = {""};
+	struct ladder_case *ladder = case_read(path, &err);
+	const char *slash = strrchr(path, '/');
+	int length = (int)strcspn(slash ? slash + 1 : path, ".");
+	uint8_t *frame = malloc(CASE_FRAME_MAX);
+	char name[512];
+	FILE *out;
+	bool good;
+
+	snprintf(name, sizeof(name), "%s/%.*s.pcap", folder, length, slash ? slash + 1 : path);
+	out = ladder && frame ? fopen(name, "we") : NULL;
+	good = out && fwrite(head, sizeof(head), 1, out) == 1;
+	for (size_t i = 0; good && i < ladder->step_count; i++)
+		good = put_record(out, ladder, i, frame);
+	good = out && fclose(out) == 0 && good;
+	snprintf(name, sizeof(name), "%s/%.*s.options", folder, length, slash ? slash + 1 : path);
+	out = good ? fopen(name, "we") : NULL;
+	if (out) {
+		fprintf(out,
+			"--msl %" PRId64 "ns --stuck %" PRId64 "ns --idle-timeout %" PRId64
+			"ns --max-flows %zu%s\n",
+			ladder->msl_ns, ladder->stuck_ns, ladder->idle_timeout_ns,
+			ladder->max_flows, ladder->keep_duplicates ? " --keep-duplicates" : "");
+		good = fclose(out) == 0;
+	}
+	if (!good || !out)
+		printf("%s: %s\n", path, err.text[0] ? err.text : strerror(errno));
+	case_free(ladder);
+	free(frame);
+	return good && out;
+}
+
 int main(int argc, char **argv)
 {
+	const char *folder = argc > 3 && strcmp(argv[1], "--pcap") == 0 ? argv[2] : NULL;
 	struct files files = {.count = 0};
 	bool verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
 	unsigned passed = 0, failed = 0;
 
 	if (argc < (verbose ? 3 : 2)) {
-		fprintf(stderr, "usage: run_ladders [-v] FILE-OR-FOLDER...\n");
+		fprintf(stderr, "usage: run_ladders [-v | --pcap FOLDER] FILE-OR-FOLDER...\n");
 		return 2;
 	}
-	for (int i = verbose ? 2 : 1; i < argc; i++)
+	for (int i = folder ? 3 : verbose ? 2 : 1; i < argc; i++)
 		if (!files_gather(&files, argv[i]))
 			failed++;
 	for (size_t i = 0; i < files.count; i++) {
-		if (run_file(files.path[i], verbose))
+		if (folder ? put_case(folder, files.path[i]) : run_file(files.path[i], verbose))
 			passed++;
 		else
 			failed++;
