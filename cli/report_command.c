@@ -7,10 +7,11 @@
 #include "cli/terminal.h"
 #include "db/store.h"
 #include "report/compare.h"
+#include "report/html.h"
 #include "report/report.h"
 #include "report/summary.h"
 
-enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_MARKDOWN };
+enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML };
 
 struct report_options {
 	const char *database, *against;
@@ -18,7 +19,7 @@ struct report_options {
 	bool quiet;
 };
 
-static const char *const formats[] = {"text", "json", "md", NULL};
+static const char *const formats[] = {"text", "json", "md", "html", NULL};
 
 static const struct option_spec specs[] = {
 	{.name = "db",
@@ -36,7 +37,8 @@ static const struct option_spec specs[] = {
 	 .value = "FORMAT",
 	 .choices = formats,
 	 .offset = offsetof(struct report_options, format),
-	 .help = "text; json (the same as one document); md (Markdown, for tickets)"},
+	 .help = "text; json (the same as one document); md (Markdown, for tickets); html (a page "
+		 "for a browser)"},
 	{.name = "quiet",
 	 .letter = 'q',
 	 .kind = OPTION_FLAG,
@@ -59,6 +61,7 @@ static void usage(FILE *out)
 	fputs("\n"
 	      "Examples:\n"
 	      "  lastack report --format json office.db\n"
+	      "  lastack report --format html office.db > office.html\n"
 	      "  lastack report after.db --against before.db\n",
 	      out);
 }
@@ -88,7 +91,8 @@ static void read_database_free(struct read_database *reading)
 	store_close(reading->store);
 }
 
-static void write_report(const struct report_options *options, const struct read_database *reading)
+static bool write_report(const struct report_options *options, const struct read_database *reading,
+			 struct error *err)
 {
 	struct report_origin origin = {.database = options->database, .version = LASTACK_VERSION};
 	struct style style = terminal_style(stdout);
@@ -103,7 +107,11 @@ static void write_report(const struct report_options *options, const struct read
 	case REPORT_MARKDOWN:
 		report_markdown(stdout, reading->summary, reading->diagnoses, &origin);
 		break;
+	case REPORT_HTML:
+		return report_html(stdout, reading->store, reading->summary, reading->diagnoses,
+				   &origin, err);
 	}
+	return true;
 }
 
 static bool write_comparison(const struct report_options *options, const struct read_database *now,
@@ -126,6 +134,8 @@ static bool write_comparison(const struct report_options *options, const struct 
 	case REPORT_MARKDOWN:
 		comparison_markdown(stdout, comparison);
 		break;
+	case REPORT_HTML:
+		break; /* refused by check */
 	}
 	comparison_free(comparison);
 	return true;
@@ -137,13 +147,19 @@ static enum exit_code run(const struct report_options *options, struct error *er
 	bool good = database_read(&now, options->database, err);
 
 	if (good && !options->against)
-		write_report(options, &now);
+		good = write_report(options, &now, err);
 	else if (good)
 		good = database_read(&before, options->against, err) &&
 		       write_comparison(options, &now, &before, err);
 	read_database_free(&before);
 	read_database_free(&now);
 	return good ? EXIT_DONE : EXIT_FAILED;
+}
+
+static bool check(const struct report_options *options, struct error *err)
+{
+	return !options->against || options->format != REPORT_HTML ||
+	       error_set(err, "--against has no html; give --format text, json or md");
 }
 
 enum exit_code command_report(int argc, char **argv)
@@ -158,7 +174,8 @@ enum exit_code command_report(int argc, char **argv)
 		usage(stdout);
 		return EXIT_DONE;
 	}
-	if (result == OPTIONS_DONE && database_choose(&operands, &options.database, &err))
+	if (result == OPTIONS_DONE && database_choose(&operands, &options.database, &err) &&
+	    check(&options, &err))
 		code = run(&options, &err);
 	if (err.text[0] != '\0')
 		complain("report: %s", err.text);

@@ -6,7 +6,7 @@ import subprocess
 
 from cli_cases import bench
 
-COMMANDS = ("analyze", "extract", "query", "report")
+COMMANDS = ("analyze", "extract", "query", "report", "show")
 MANUAL = os.path.join(bench.ROOT, "docs", "lastack.1")
 
 
@@ -55,7 +55,8 @@ def case_manual_choices(t):
 			("extract", "gaps", ["skip", "zero", "split"]),
 			("query", "format", ["table", "json", "csv"]),
 			("query", "closer", ["initiator", "responder", "both", "none"]),
-			("report", "format", ["text", "json", "md"])):
+			("report", "format", ["text", "json", "md", "html"]),
+			("show", "format", ["text", "json"])):
 		done = t.run(command, "--" + option, "?")
 		t.equal(done.code, 2, "exit code", done)
 		for choice in wanted:
