@@ -2,7 +2,7 @@
 import os
 import re
 
-COMMANDS = ("analyze", "query", "report", "show")
+COMMANDS = ("analyze", "extract", "query", "report", "show")
 OPTIONS = ("--db", "--msl", "--filter", "--format", "--fail-on", "--no-dpi", "--idle-timeout",
 	"--keep-duplicates", "--join", "--max-flows", "--max-memory", "--quiet")
 
