@@ -137,10 +137,13 @@ static bool column_told(const struct limits *limits, const char *name)
 	return strcmp(name, "time_wait_observed_ns") != 0 || !limits->evictions;
 }
 
-/* ICMP errors and what payload holds. */
+/* ICMP errors, and what the streams' payload shows. */
 static bool is_of_content(const char *code)
 {
-	return strncmp(code, "icmp-", 5) == 0 || strcmp(code, "dpi-risk") == 0;
+	enum finding_code number = finding_code_of(code);
+
+	return strncmp(code, "icmp-", 5) == 0 ||
+	       (number >= FINDING_OVERLAP_CONFLICT && number <= FINDING_DPI_RISK);
 }
 
 static bool finding_told(const struct limits *limits, const char *code)
