@@ -4,7 +4,7 @@ _lastack()
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
 	local words=
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		words="analyze extract query report --help --version"
+		words="analyze extract query report show --help --version"
 	else
 		case "$command $previous" in
 		"analyze --filter") return ;;
