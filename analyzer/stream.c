@@ -483,6 +483,8 @@ bool stream_time(struct stream *s, int64_t now_ns, struct error *err)
 
 		if (!pass_gaps(s, due.offset, &due.at, err))
 			return false;
+		if (s->next < due.offset) /* a reset stands in its way, but may be taken back */
+			return true;
 		if (due.offset == s->acked.offset)
 			s->ack_waits = false;
 		else
