@@ -500,6 +500,7 @@ bool stream_fin(struct stream *s, uint32_t fin_seq, struct error *err)
 	if (s->end_known)
 		return true;
 	s->end_known = true;
+	s->end_after_reset = s->suspended;
 	s->end = end < 0 ? 0 : (uint64_t)end;
 	if (s->acked.offset > s->end)
 		s->acked.offset = s->end;
@@ -516,6 +517,7 @@ bool stream_suspend(struct stream *s, bool suspended, struct error *err)
 	s->suspended = suspended;
 	if (suspended)
 		return true;
+	s->end_after_reset = false;
 	for (uint32_t i = 0; i < s->pieces.count; i++)
 		piece_origin(pieces_at(&s->pieces, i))->after_reset = false;
 	return drain(s, err);
@@ -523,7 +525,8 @@ bool stream_suspend(struct stream *s, bool suspended, struct error *err)
 
 bool stream_finish(struct stream *s, const struct moment *at, struct error *err)
 {
-	uint64_t sent = s->end_known && s->end > s->acked.offset ? s->end : s->acked.offset;
+	uint64_t end = s->end_known && !s->end_after_reset ? s->end : 0;
+	uint64_t sent = end > s->acked.offset ? end : s->acked.offset;
 	bool ok = true;
 
 	while (ok && s->pieces.count > 0) {

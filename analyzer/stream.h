@@ -55,13 +55,14 @@ struct stream {
 	struct stream_sink sink;
 	uint64_t next; /* offset of the next byte to deliver */
 	uint32_t next_seq;
-	uint8_t side;    /* enum side: who sends it */
-	uint8_t overlap; /* enum overlap_policy */
-	bool fixed_base; /* the SYN is known: nothing lies below offset 0 */
-	bool end_known;  /* end is valid: its FIN is there */
-	bool suspended;  /* a reset stands: what comes waits, should it be taken back */
-	bool ack_waits;  /* pending is valid: an ACK has passed bytes that have not come */
-	uint64_t end;    /* offset of its FIN */
+	uint8_t side;         /* enum side: who sends it */
+	uint8_t overlap;      /* enum overlap_policy */
+	bool fixed_base;      /* the SYN is known: nothing lies below offset 0 */
+	bool end_known;       /* end is valid: its FIN is there */
+	bool end_after_reset; /* it came while a reset stood: it shows nothing that was read */
+	bool suspended;       /* a reset stands: what comes waits, should it be taken back */
+	bool ack_waits;       /* pending is valid: an ACK has passed bytes that have not come */
+	uint64_t end;         /* offset of its FIN */
 	struct stream_ack acked,
 		pending; /* the peer's highest believable ACK; the one that waits */
 	struct stream_pieces pieces;
