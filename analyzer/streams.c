@@ -162,8 +162,21 @@ static uint32_t midstream_base(const struct direction *d, uint32_t seq)
 	return acked <= BASE_NEAR ? seq - acked : seq;
 }
 
+/* Of a direction without SYN and without payload, an ACK or the FIN tells that bytes are missing behind
+ * its lowest number; more than the one of a keep-alive. */
+static bool is_all_missing(const struct connection *c, enum side side)
+{
+	const struct direction *d = &c->dir[side];
+	const struct fin *fin = c->teardown ? &c->teardown->fin[side] : NULL;
+	uint32_t shown = fin && fin->seen ? fin->seq : d->peer_ack;
+	uint32_t missing = shown - d->captured.base;
+
+	return d->captured.started && ((fin && fin->seen) || d->peer_acked) && missing > 1 &&
+	       missing <= BASE_NEAR;
+}
+
 /* Where the stream begins, if the capture tells by now: behind the SYN; without one at the first data or
- * close below; with nothing of it captured at the peer's first ACK. */
+ * close below; without data at the lowest number, with nothing of it captured at the peer's first ACK. */
 static bool base_of(const struct connection *c, enum side side, bool has_data, uint32_t seq,
 		    uint32_t *base)
 {
@@ -173,9 +186,11 @@ static bool base_of(const struct connection *c, enum side side, bool has_data, u
 		*base = d->isn + 1;
 	else if (has_data)
 		*base = midstream_base(d, seq);
+	else if (d->nxt_known)
+		*base = d->captured.base;
 	else
 		*base = d->peer_first_ack;
-	return d->isn_known || has_data || (!d->nxt_known && d->unseen > 0);
+	return d->isn_known || has_data || (d->nxt_known ? is_all_missing(c, side) : d->unseen > 0);
 }
 
 /* The stream of a side, made and started if that is possible by now; *stream is NULL else. False without
