@@ -238,6 +238,16 @@ static bool is_probe(const struct direction *d, const struct segment *s)
 	return s->payload_len == 1 && d->peer_acked && s->seq + 1 == d->peer_ack;
 }
 
+/* Before the payload of the same segment is added: what waits behind its FIN is nobody's. */
+static bool heed_reset_and_fin(struct stream *s, const struct connection *c, enum side side,
+			       bool reset, struct error *err)
+{
+	const struct fin *fin = c->teardown ? &c->teardown->fin[side] : NULL;
+
+	return stream_suspend(s, reset, err) &&
+	       (!fin || !fin->seen || stream_fin(s, fin->seq, err));
+}
+
 static bool add_payload(struct streams *t, struct connection *c, enum side from,
 			const struct segment *s, const struct arrival_state *now, struct error *err)
 {
@@ -264,7 +274,8 @@ static bool add_payload(struct streams *t, struct connection *c, enum side from,
 		return no_memory(err);
 	if (!stream)
 		return true;
-	if (!stream_suspend(stream, now->reset, err) || !stream_time(stream, now->ns, err))
+	if (!heed_reset_and_fin(stream, c, from, now->reset, err) ||
+	    !stream_time(stream, now->ns, err))
 		return false;
 	if (stream_may_hold(stream, &a) &&
 	    !reserve(&t->desk->pool, stream, stream_holding_costs(stream, a.captured), err))
@@ -289,15 +300,13 @@ static bool follow(struct streams *t, const struct connection *c, enum side side
 		   const struct arrival_state *now, struct error *err)
 {
 	const struct direction *d = &c->dir[side];
-	const struct fin *fin = c->teardown ? &c->teardown->fin[side] : NULL;
 	struct stream *s;
 
 	if (!concerned(t, c, side))
 		return true;
 	if (!stream_of(t, c, side, false, 0, now->reset, &s))
 		return no_memory(err);
-	return !s || (stream_suspend(s, now->reset, err) &&
-		      (!fin || !fin->seen || stream_fin(s, fin->seq, err)) &&
+	return !s || (heed_reset_and_fin(s, c, side, now->reset, err) &&
 		      (!d->peer_acked || stream_acked(s, d->peer_ack, now->at, now->ns, err)) &&
 		      stream_time(s, now->ns, err));
 }
