@@ -313,6 +313,7 @@ static void move_base(struct stream *s, uint64_t down)
 	s->acked.offset += s->acked.offset > 0 ? down : 0;
 	s->pending.offset += down;
 	s->end += s->end_known ? down : 0;
+	s->sent_end += s->sent_end > 0 ? down : 0;
 }
 
 void stream_restart(struct stream *s, uint32_t seq)
@@ -329,7 +330,7 @@ void stream_restart(struct stream *s, uint32_t seq)
 	else
 		pieces_shift_up(&s->pieces, (uint64_t)-by);
 	s->next_seq = seq;
-	s->acked.offset = 0;
+	s->acked.offset = s->sent_end = 0;
 	s->ack_waits = s->end_known = false;
 	account(s);
 }
@@ -368,6 +369,17 @@ size_t stream_holding_costs(const struct stream *s, uint32_t length)
 	return pieces_costs(&s->pieces, length);
 }
 
+/* Bytes that the capture cut off were sent all the same. */
+static void note_cut(struct stream *s, int64_t from, const struct stream_arrival *a)
+{
+	int64_t to = from + a->length;
+
+	if (a->length == a->captured || s->suspended || to <= (int64_t)s->sent_end)
+		return;
+	if (edge_of(s, a, 0, (uint64_t)to) == (uint64_t)to)
+		s->sent_end = (uint64_t)to;
+}
+
 /* Numbers that have not been delivered. */
 static bool add_undelivered(struct stream *s, uint64_t left, uint64_t right, const uint8_t *bytes,
 			    const struct stream_arrival *a, struct stream_added *added,
@@ -401,6 +413,7 @@ bool stream_add(struct stream *s, const struct stream_arrival *a, struct stream_
 	uint64_t left, right, known, first = 0;
 
 	*added = (struct stream_added){0};
+	note_cut(s, from, a);
 	if (is_keep_alive(s, from, a->captured))
 		return true;
 	/* a midstream connection's first bytes may come out of order, before any of them went out */
@@ -528,6 +541,9 @@ bool stream_finish(struct stream *s, const struct moment *at, struct error *err)
 	uint64_t end = s->end_known && !s->end_after_reset ? s->end : 0;
 	uint64_t sent = end > s->acked.offset ? end : s->acked.offset;
 	bool ok = true;
+
+	if (s->sent_end > sent)
+		sent = s->end_known && s->sent_end > s->end ? s->end : s->sent_end;
 
 	while (ok && s->pieces.count > 0) {
 		const struct stream_piece *p = pieces_at(&s->pieces, 0);

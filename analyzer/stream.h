@@ -63,6 +63,7 @@ struct stream {
 	bool suspended;       /* a reset stands: what comes waits, should it be taken back */
 	bool ack_waits;       /* pending is valid: an ACK has passed bytes that have not come */
 	uint64_t end;         /* offset of its FIN */
+	uint64_t sent_end; /* end of what came inside the window, cut off by the capture or not */
 	struct stream_ack acked,
 		pending; /* the peer's highest believable ACK; the one that waits */
 	struct stream_pieces pieces;
@@ -78,6 +79,7 @@ struct stream {
 struct stream_arrival {
 	const uint8_t *bytes;
 	uint32_t captured; /* at bytes */
+	uint32_t length;   /* on the wire; >= captured */
 	uint32_t seq;      /* of the first byte */
 	bool window_known;
 	uint32_t

@@ -257,6 +257,7 @@ static bool add_payload(struct streams *t, struct connection *c, enum side from,
 	struct stream_arrival a = {
 		.bytes = s->payload,
 		.captured = s->payload_captured,
+		.length = s->payload_len,
 		.seq = seq,
 		.window_known = peer->window_seen,
 		.window_right = peer->window_right,

@@ -214,8 +214,11 @@ static bool is_keep_alive(const struct model_side *d, const struct model_segment
 static void take_payload(struct stream_model *m, const struct model_segment *s)
 {
 	struct model_side *d = &m->side[s->from];
-	int64_t due = due_to(m, d);
+	int64_t due = due_to(m, d), end = s->offset + s->length;
 
+	if (s->captured < s->length && !m->reset && end > d->cut_end &&
+	    (!d->edge_known || end <= d->edge))
+		d->cut_end = end;
 	if (is_keep_alive(d, s))
 		return;
 	for (uint32_t i = 0; i < s->captured; i++)
@@ -410,6 +413,8 @@ static struct expected expected_of(const struct stream_model *m, const struct mo
 
 	if (d->end_known && !d->end_after_reset && d->end > e.least)
 		e.least = d->end;
+	if (d->cut_end > e.least)
+		e.least = d->end_known && d->cut_end > d->end ? d->end : d->cut_end;
 	if (m->midstream && !d->told && (!d->nxt_known || e.least - d->lowest <= KEEP_ALIVE_BYTE))
 		e.least = 0; /* nothing was sent, or a keep-alive */
 	for (int64_t at = 0; at < MODEL_SPAN; at++)

@@ -45,6 +45,7 @@ struct model_side {
 	int64_t acked, overdue;
 	int64_t ack_max; /* that this end sent */
 	int64_t end;     /* of its FIN */
+	int64_t cut_end; /* of payload inside the window that the capture cut off */
 	int64_t doubts[MODEL_DOUBTS];
 	int doubt_count;
 	int64_t past_end; /* where the reader was when the FIN came */

@@ -101,6 +101,7 @@ static struct stream_added add_with_edge(struct bench *b, uint32_t offset, uint3
 	uint8_t bytes[SPAN];
 	struct stream_arrival a = {.bytes = bytes,
 				   .captured = length,
+				   .length = length,
 				   .seq = b->isn + 1 + offset,
 				   .window_known = edge < SPAN,
 				   .window_right = b->isn + 1 + edge,
@@ -141,7 +142,7 @@ static void in_order_bytes_are_not_copied(void **state)
 {
 	struct bench b;
 	uint8_t bytes[100] = {0};
-	struct stream_arrival a = {.bytes = bytes, .captured = 100, .seq = 8};
+	struct stream_arrival a = {.bytes = bytes, .captured = 100, .length = 100, .seq = 8};
 	struct stream_added added;
 	struct error err;
 
