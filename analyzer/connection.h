@@ -95,6 +95,7 @@ struct fin {
 	bool covered_exactly : 1;
 	bool covered_by_fin : 1; /* the first covering segment is the peer's FIN */
 	bool violated : 1;
+	uint8_t reserved[7]; /* zero: see struct moment */
 };
 
 /* A RST that may have ended the connection. */
@@ -126,6 +127,7 @@ struct time_wait {
 	bool assassinated : 1;
 	bool reused_ok : 1;
 	bool reused_early : 1;
+	uint8_t reserved[3]; /* zero: see struct moment */
 	struct moment broken; /* the RST that shows cut_short or assassinated */
 };
 
