@@ -142,6 +142,7 @@ static const struct rule rules[] = {
 	 .exclusive = true,
 	 .who = WHO_RESPONDER,
 	 .teardown = T(RST_ABORT),
+	 .rst_cause = CAUSE(NO_SUCH_CONNECTION),
 	 .also = is_resumed,
 	 .silence = rst_idle},
 	{.code = DIAGNOSIS_RESET_STATE_LOST,

@@ -127,6 +127,19 @@ def case_reset_on_resume(t):
 	t.expect("silent for 7 min" in d["sentence"], "the silence", d["sentence"])
 
 
+def case_reset_knows_the_data(t):
+	"""a reset that acknowledges the data after a silence: its sender had forgotten nothing"""
+	m = Maker()
+	client, server = (CLIENT, 44001), (SERVER, 554)
+	m.open(0, client, server)
+	m.exchange(1, client, server)
+	m.send(421.02, client, server, ACK, 111, 601, 10)
+	m.send(421.03, server, client, RST | ACK, 601, 121)
+	found, _ = diagnoses(t, m)
+	only(t, found, "reset-unread-data")
+	t.equal(sorted(found), ["reset-unread-data"], "nothing else")
+
+
 def case_injected(t):
 	"""a reset whose TTL no router has touched: who, and the evidence's packet"""
 	m = Maker()
