@@ -6,6 +6,7 @@
 #define RACE_NS   (1 * NS_PER_S) /* the shortest keep-alive timeout in use */
 #define SILENT_NS (300 * NS_PER_S)
 #define GONE_NS   (60 * NS_PER_S) /* silence that counts as an end in the table of aborts */
+#define ANSWER_NS (3 * NS_PER_S)  /* the initial timeout of RFC 1122, 4.2.3.1 */
 
 #define T(name)     (1u << TEARDOWN_##name)
 #define STAGE(name) (1u << RST_STAGE_##name)
@@ -46,16 +47,35 @@ static bool is_scanner(const struct facts *f)
 	return f->scanner;
 }
 
-/* From its last segment to the end of the recording. */
-static int64_t silent_at_end(const struct facts *f)
+/* From then to the end of the recording. */
+static int64_t watched_since(const struct facts *f, int64_t ts_ns)
 {
-	int64_t silence;
+	int64_t watched;
 
 	if (f->watched_until_ns == NONE_NS)
 		return 0;
-	if (__builtin_sub_overflow(f->watched_until_ns, f->last_ns, &silence))
+	if (__builtin_sub_overflow(f->watched_until_ns, ts_ns, &watched))
 		return INT64_MAX; /* captures may hold times centuries apart */
-	return silence;
+	return watched;
+}
+
+/* From its last segment on. */
+static int64_t silent_at_end(const struct facts *f)
+{
+	return watched_since(f, f->last_ns);
+}
+
+/* The capture did not merely end before the answer: SYNs sent again wait since the first. */
+static bool had_time_to_answer(const struct facts *f)
+{
+	return is_no_scanner(f) && watched_since(f, f->first_ns) >= ANSWER_NS;
+}
+
+/* An aborted handshake is over, an unfinished one may go on behind the capture's end. */
+static bool had_time_to_finish(const struct facts *f)
+{
+	return is_no_scanner(f) && (f->outcome->teardown != TEARDOWN_HANDSHAKE_INCOMPLETE ||
+				    silent_at_end(f) >= ANSWER_NS);
 }
 
 static bool fell_silent(const struct facts *f)
@@ -203,11 +223,11 @@ static const struct rule rules[] = {
 	{.code = DIAGNOSIS_PORT_UNANSWERED,
 	 .who = WHO_RESPONDER,
 	 .teardown = T(UNANSWERED),
-	 .also = is_no_scanner},
+	 .also = had_time_to_answer},
 	{.code = DIAGNOSIS_HANDSHAKE_UNFINISHED,
 	 .who = WHO_RESPONDER,
 	 .teardown = T(HANDSHAKE_ABORTED) | T(HANDSHAKE_INCOMPLETE),
-	 .also = is_no_scanner},
+	 .also = had_time_to_finish},
 	{.code = DIAGNOSIS_PATH_REFUSED,
 	 .who = WHO_FINDING_PEER,
 	 .findings = F(ICMP_UNREACHABLE) | F(ICMP_PROHIBITED)},

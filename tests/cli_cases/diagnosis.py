@@ -171,6 +171,20 @@ def case_scan(t):
 		"the table of aborts")
 
 
+def case_opening_at_the_end(t):
+	"""handshakes that the end of the capture cut off are no failures; 3 s later they are"""
+	for rest, codes in ((2.9, []), (3.1, ["handshake-unfinished", "port-unanswered"])):
+		m = Maker()
+		m.send(.5, (CLIENT, 46100), (SERVER, 25), SYN, 100)
+		m.send(.5, (CLIENT, 46101), (SERVER, 26), SYN, 100)
+		m.send(.5, (SERVER, 26), (CLIENT, 46101), SYN | ACK, 500, 101)
+		close(m, .5 + rest - .12, (CLIENT, 46102), (SERVER, 80))
+		m.send(.4 + rest, (CLIENT, 46103), (SERVER, 25), SYN, 100)
+		found, _ = diagnoses(t, m)
+		t.equal(sorted(found), codes, "%g s before the end" % rest)
+		t.equal([d["connections"] for c in codes for d in found[c]], [1] * len(codes), "of each")
+
+
 def close(maker, at, client, server, by_client=True):
 	"""A three-segment close by one end: it holds TIME_WAIT."""
 	maker.open(at, client, server)
