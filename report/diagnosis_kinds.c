@@ -369,12 +369,13 @@ static const struct diagnosis_telling tellings[DIAGNOSIS_CODES] = {
 		 NULL,
 		 NULL},
 	[DIAGNOSIS_TIME_WAIT_PRESSURE] =
-		{{"time-wait-pressure", "many TIME_WAITs bind the ports of an address",
+		{{"time-wait-pressure", "an address holds many TIME_WAITs",
 		  "Each TIME_WAIT of a client binds one of its ports towards a service until 2MSL "
-		  "are "
-		  "over. When all are bound, new connections fail with EADDRNOTAVAIL.",
-		  "Keep connections open and use them again, or let the server close first; as a "
-		  "stop-gap widen net.ipv4.ip_local_port_range or turn on net.ipv4.tcp_tw_reuse.",
+		  "are over: when all are bound, new connections fail with EADDRNOTAVAIL. Those of "
+		  "a server take memory and bind no port of its own.",
+		  "At a client keep connections open and use them again, or let the server close "
+		  "first; as a stop-gap widen net.ipv4.ip_local_port_range or turn on "
+		  "net.ipv4.tcp_tw_reuse. At a server nothing, or let the clients close first.",
 		  "RFC 9293, 3.6.1"},
 		 SEVERITY_WARNING,
 		 "",

@@ -144,13 +144,28 @@ static char *fill(struct teller *t, const char *template)
 	return strdup(t->out);
 }
 
+/* Its ports run out; those of a server cannot. */
+static bool is_mostly_client(const struct time_wait_load *load)
+{
+	return load->initiated * 2 >= load->held;
+}
+
+static const char *pressure_advice(const struct time_wait_load *load)
+{
+	if (is_mostly_client(load))
+		return "Keep connections open and use them again, or let the server close first; "
+		       "as a stop-gap widen net.ipv4.ip_local_port_range or turn on "
+		       "net.ipv4.tcp_tw_reuse.";
+	return "Nothing, as long as memory and net.ipv4.tcp_max_tw_buckets suffice. Else let the "
+	       "clients close first, or keep connections open longer.";
+}
+
 /* TIME_WAIT pressure has numbers of its own. */
 static char *tell_pressure(struct teller *t, enum severity *severity)
 {
 	const struct time_wait_load *load = &t->slot->load;
 	char who[WHO_SIZE], peak[FORMAT_SIZE], sixty[FORMAT_SIZE], ports[FORMAT_SIZE];
 	char share[FORMAT_SIZE], when[FORMAT_SIZE];
-	bool client = load->initiated * 2 >= load->held;
 
 	*severity = load->peak_ports * 4 >= EPHEMERAL_PORTS * 3 ? SEVERITY_ERROR
 		    : load->peak_ports * 4 >= EPHEMERAL_PORTS   ? SEVERITY_WARNING
@@ -159,7 +174,7 @@ static char *tell_pressure(struct teller *t, enum severity *severity)
 	format_count(peak, load->peak);
 	format_count(sixty, load->peak_60s);
 	format_time(when, load->peak_ns);
-	if (client)
+	if (is_mostly_client(load))
 		snprintf(
 			t->out, sizeof(t->out),
 			"%s held up to %s TIME_WAITs at once (%s if each lasts 60 s, as on Linux), "
@@ -173,8 +188,7 @@ static char *tell_pressure(struct teller *t, enum severity *severity)
 			t->out, sizeof(t->out),
 			"%s held up to %s TIME_WAITs at once (%s if each lasts 60 s, as on Linux), "
 			"the most at %s. It closes first, mostly as the server: these take memory, "
-			"but bind no port of its own. Where they are too many, the clients should "
-			"close instead.",
+			"but bind no port of its own.",
 			who, peak, sixty, when);
 	return strdup(t->out);
 }
@@ -210,8 +224,12 @@ static bool tell_sentences(struct diagnosis_walk *w, const struct slot *slot, st
 	if (slot->code == DIAGNOSIS_KEEPALIVE_RACE && !clustered && d->severity > SEVERITY_WARNING)
 		d->severity =
 			SEVERITY_WARNING; /* no timer shows: it may be the end of a dialogue */
-	d->advice = clustered && telling->clustered_advice ? fill(&t, telling->clustered_advice)
-							   : strdup(telling->kind.advice);
+	if (slot->code == DIAGNOSIS_TIME_WAIT_PRESSURE)
+		d->advice = strdup(pressure_advice(&slot->load));
+	else if (clustered && telling->clustered_advice)
+		d->advice = fill(&t, telling->clustered_advice);
+	else
+		d->advice = strdup(telling->kind.advice);
 	if (d->sentence && slot->support > 0) {
 		char count[FORMAT_SIZE], time[FORMAT_SIZE];
 		char *longer = NULL;

@@ -212,6 +212,16 @@ def case_time_wait_load(t):
 	d = only(t, found, "time-wait-pressure")
 	t.expect("up to 1,500 TIME_WAITs at once" in d["sentence"] and "the server should close" in
 		d["sentence"], "the sentence", d["sentence"])
+	t.expect("let the server close first" in d["advice"], "the advice to a client", d["advice"])
+	m = Maker()
+	for n in range(1500):
+		close(m, .01 * n, (CLIENT, 20000 + n), (SERVER, 80), by_client=False)
+	found, _ = diagnoses(t, m)
+	d = only(t, found, "time-wait-pressure")
+	t.equal((d["parties"][0]["address"], d["severity"]), (SERVER, "info"), "the server")
+	t.expect("mostly as the server" in d["sentence"], "the sentence", d["sentence"])
+	t.expect("the clients close first" in d["advice"] and "server close" not in d["advice"],
+		"the advice to a server", d["advice"])
 	m = Maker()
 	for n in range(5):
 		close(m, 10 * n, (CLIENT, 48000), (SERVER, 80))
