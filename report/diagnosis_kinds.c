@@ -29,8 +29,9 @@ static const struct diagnosis_telling tellings[DIAGNOSIS_CODES] = {
 		 "client retry requests that are safe to repeat."},
 	[DIAGNOSIS_RESET_ON_IDLE] =
 		{{"reset-on-idle", "idle connections are reset",
-		  "After a silence one end reset the connection. An idle timer did that: the "
-		  "application's, or that of a proxy or load balancer that answers in its name.",
+		  "After a silence one end reset the connection. Probably an idle timer did that: "
+		  "the application's, or that of a proxy or load balancer that answers in its "
+		  "name.",
 		  "Find the timer at the end that resets or on the path to it, and send "
 		  "keep-alives "
 		  "more often than it runs, or close idle connections first.",

@@ -83,6 +83,7 @@ struct facts {
 	int64_t reuse_delay_ns;
 	int64_t watched_until_ns; /* of its recording: the latest packet */
 	bool scanner;             /* its initiator tried many services in vain */
+	bool both_captured;       /* packets of both ends */
 	struct fact_finding finding[FACT_FINDINGS];
 	size_t finding_count;
 };

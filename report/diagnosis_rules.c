@@ -26,9 +26,10 @@ static bool is_race(const struct facts *f)
 	return f->answered && f->fin_silence_ns >= RACE_NS;
 }
 
+/* Where one end was not captured, its packets are no silence. */
 static bool is_idle(const struct facts *f)
 {
-	return f->rst_silence_ns >= IDLE_NS;
+	return f->both_captured && f->rst_silence_ns >= IDLE_NS;
 }
 
 static bool is_resumed(const struct facts *f)

@@ -76,7 +76,8 @@ static const char *const side_sql[SIDE_TABLES] = {
 
 static const char connection_sql[] =
 	"SELECT id, first_ns, duration_ns, initiator_id, responder_id, responder_port, outcome_id,"
-	" application_id, fin_back_ns_initiator, fin_back_ns_responder"
+	" application_id, fin_back_ns_initiator, fin_back_ns_responder,"
+	" packets_initiator > 0 AND packets_responder > 0"
 	" FROM connections WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
 
 /* The walk over one recording. */
@@ -376,6 +377,7 @@ static void take_connection(struct stroll *s, struct facts *f, sqlite3_stmt *row
 	f->responder_port = (uint16_t)sqlite3_column_int(row, 5);
 	f->outcome = o;
 	f->application_id = sqlite3_column_int64(row, 7);
+	f->both_captured = sqlite3_column_int(row, 10) != 0;
 	f->watched_until_ns = s->recording->watched_until_ns;
 	f->rst_silence_ns = side_ns(s, SIDE_RESETS, f->id, 1);
 	f->rst_idle_ns = side_ns(s, SIDE_RESETS, f->id, 2);

@@ -114,6 +114,17 @@ def case_reset_on_idle(t):
 	t.equal(sum(b["count"] for b in document["rst_silence"]), 10, "silences in the histogram")
 
 
+def case_one_sided_silence(t):
+	"""a reset in a capture of one direction: the other end's packets are missing, not a silence"""
+	m = Maker()
+	client, server = (CLIENT, 43001), (SERVER, 443)
+	for at, seq in ((0, 601), (.1, 701), (17, 801)):
+		m.send(at, server, client, ACK, seq, 111, 100)
+	m.send(34, server, client, RST | ACK, 901, 111)
+	found, _ = diagnoses(t, m)
+	t.equal(sorted(found), ["reset-in-transfer"], "diagnoses")
+
+
 def case_reset_on_resume(t):
 	"""a reset that answers the first data after a silence: the silence before that data counts"""
 	m = Maker()
