@@ -399,6 +399,13 @@ static void take_connection(struct stroll *s, struct facts *f, sqlite3_stmt *row
 	keep_idle_close(s, f);
 }
 
+/* Nothing was before a stray reset: it has no silence, not a short one. */
+static bool has_silence(const struct facts *f)
+{
+	return f->rst_silence_ns != NONE_NS && f->outcome->rst_by != SIDE_NONE &&
+	       f->outcome->teardown != TEARDOWN_STRAY;
+}
+
 /* Silences before resets, over all of them. */
 static void note_silence(struct silence_histogram *histogram, int64_t silence_ns)
 {
@@ -443,7 +450,7 @@ bool walk_range(struct diagnosis_walk *w, const struct walk_recording *recording
 	}
 	while (s.good && (step = sqlite3_step(row)) == SQLITE_ROW) {
 		take_connection(&s, &facts, row);
-		if (facts.rst_silence_ns != NONE_NS && facts.outcome->rst_by != SIDE_NONE)
+		if (has_silence(&facts))
 			note_silence(&w->out->rst_silence, facts.rst_silence_ns);
 	}
 	if (s.good && step != SQLITE_DONE)

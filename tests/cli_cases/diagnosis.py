@@ -104,6 +104,7 @@ def case_reset_on_idle(t):
 	for n in range(4):
 		idle_reset(m, 10 * n, 42000 + n, 350 + .01 * n)
 	idle_reset(m, 1, 43000, 17)
+	m.send(5, (SERVER, 443), (CLIENT, 43100), RST, 601)  # stray: no silence before it
 	found, document = diagnoses(t, m)
 	peaks = {round(d["silence_ns"] / 1e9): d["connections"] for d in found["reset-on-idle"]
 		if d["silence_ns"] is not None}
