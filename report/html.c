@@ -92,13 +92,27 @@ static uint64_t sum_of(const struct tally *tally, const char *const *names)
 	return sum;
 }
 
+const char *html_share(char out[FORMAT_SIZE], uint64_t part, uint64_t whole)
+{
+	char share[FORMAT_SIZE];
+	const char *sign = "";
+
+	format_share(share, part, whole);
+	if (*share == '<')
+		sign = "&lt;";
+	else if (*share == '>')
+		sign = "&gt;";
+	snprintf(out, FORMAT_SIZE, "%s%.*s", sign, FORMAT_SIZE - 5, share + (*sign != '\0'));
+	return out;
+}
+
 static void tile(FILE *out, const char *class, uint64_t count, uint64_t all, const char *text)
 {
 	char number[FORMAT_SIZE], share[FORMAT_SIZE];
 
 	fprintf(out,
 		"<li class=\"%s\"><b>%s</b> <span>%s</span><span class=\"dim\">%s</span></li>\n",
-		class, format_count(number, count), text, format_share(share, count, all));
+		class, format_count(number, count), text, html_share(share, count, all));
 }
 
 static void tell_tiles(FILE *out, const struct summary *summary)
@@ -147,11 +161,11 @@ static void tell_summary(const struct html *html)
 		return;
 	}
 	fprintf(out, "%s of all connections are complete: ",
-		format_share(share, summary->complete, summary->connections));
+		html_share(share, summary->complete, summary->connections));
 	fprintf(out, "both FINs were acknowledged, or a reset ended them. %s ",
 		format_count(count, summary->clean));
 	fprintf(out, "(%s) closed in order with nothing to remark. ",
-		format_share(share, summary->clean, summary->connections));
+		html_share(share, summary->clean, summary->connections));
 	if (errors + warnings > 0)
 		fprintf(out, "%" PRIu64 " thing%s went wrong, %" PRIu64 " deserve%s a look.",
 			errors, plural(errors), warnings, warnings == 1 ? "s" : "");

@@ -92,7 +92,7 @@ static void teardown_legend(struct html *html)
 			"<rect class=\"t-%s\" width=\"12\" height=\"12\"/></svg> %s <b>%s</b>"
 			" <span class=\"dim\">%s</span></li>\n",
 			name, name, format_count(number, count),
-			format_share(share, count, html->summary->connections));
+			html_share(share, count, html->summary->connections));
 	}
 	fputs("</ul>\n", out);
 }
@@ -164,7 +164,7 @@ void html_chart_closers(struct html *html)
 			"<td class=\"number\">%s</td><td class=\"number\">%s</td></tr>\n",
 			closers[i].name, closers[i].meaning,
 			all > 0 ? 100.0 * (double)count / (double)all : 0,
-			format_count(number, count), format_share(share, count, all));
+			format_count(number, count), html_share(share, count, all));
 	}
 	fputs("</tbody>\n</table>\n</figure>\n", out);
 }
@@ -334,7 +334,7 @@ static void load_table(struct html *html)
 			"<td class=\"number\">%s</td><td class=\"number\">%s</td></tr>\n",
 			format_count(peak, load->peak), format_time(when, load->peak_ns),
 			format_count(held, load->held), format_count(ports, load->peak_ports),
-			format_share(share, load->peak_ports, EPHEMERAL_PORTS));
+			html_share(share, load->peak_ports, EPHEMERAL_PORTS));
 	}
 	fputs("</tbody></table></div>\n", out);
 }

@@ -91,7 +91,7 @@ static void tell_parties(FILE *out, const struct diagnosis *d, size_t number)
 		fprintf(out, "</td><td class=\"number\">%s</td>",
 			format_count(text, p->connections));
 		fprintf(out, "<td class=\"number\">%s</td></tr>\n",
-			format_share(text, p->connections, p->of));
+			html_share(text, p->connections, p->of));
 	}
 	fputs("</tbody></table></div>\n", out);
 	if (d->parties_total > d->party_count)
@@ -188,7 +188,7 @@ static bool tell_diagnosis(struct html *html, const struct diagnosis *d, size_t 
 	fprintf(out, "%s ", format_count(count, d->of));
 	write_markup(out, d->of_what ? d->of_what : "connections");
 	fprintf(out, ", %s</span></h3>\n<p class=\"sentence\">",
-		format_share(share, d->connections, d->of));
+		html_share(share, d->connections, d->of));
 	write_prose(out, d->sentence);
 	fputs("</p>\n", out);
 	tell_when(out, d);

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "db/store.h"
 #include "report/diagnosis.h"
+#include "report/format.h"
 #include "report/summary.h"
 
 struct html {
@@ -31,6 +32,9 @@ void html_chart_silence(struct html *html);
 void html_chart_time_wait(struct html *html);
 /* html_heat.c */
 bool html_chart_heat(struct html *html, struct error *err);
+
+/* format_share (report/format.h) with its < and > escaped. */
+const char *html_share(char out[FORMAT_SIZE], uint64_t part, uint64_t whole);
 
 /* html_table.c: the table's frame, and all connections as data for the script. */
 bool html_table(struct html *html, struct error *err);

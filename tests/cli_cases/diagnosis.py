@@ -269,6 +269,19 @@ def case_markdown(t):
 			t.expect(line.endswith("|"), "whole rows", line)
 
 
+def case_html_shares(t):
+	"""--format html: a share of less than a tenth of a percent is text, no tag"""
+	m = Maker()
+	for n in range(1200):
+		close(m, .01 * n, (CLIENT, 20000 + n), (SERVER, 80))
+	idle_reset(m, 1, 43000, 17)
+	t.write("made.pcap", m.bytes())
+	t.analyze("made.pcap")
+	page = t.run("report", "--format", "html", "t.db").out
+	t.expect("&lt;0.1 %" in page and "&gt;99.9 %" in page, "both shares, escaped")
+	t.expect(not re.search(r"<0\.1|>>99\.9", page), "no bare sign")
+
+
 def case_compare(t):
 	"""--against: what the counts support is told from what they do not"""
 	before, after = Maker(), Maker()
