@@ -73,10 +73,12 @@ static void put_line(const struct drawing *d, enum view_state state, const char 
 	page_ink(d->page, state_ink(state), bar);
 }
 
-/* The longest of the forms that leaves two dashes beside it. */
+/* The longest of the forms that leaves two dashes beside it. SEQ goes last: without it nobody sees
+ * what a FIN, a reset or the data behind them did. */
 static void arrow_label(const struct drawing *d, const struct view_step *step, char out[LINE_SIZE])
 {
-	char flags[VIEW_FLAGS_SIZE], numbers[VIEW_LABEL_SIZE];
+	char flags[VIEW_FLAGS_SIZE], numbers[VIEW_LABEL_SIZE], number[VIEW_FLAGS_SIZE];
+	const char *seq = view_relative(step->seq, d->view->isn[step->segment.from], number);
 	size_t room = d->arrow - 4;
 
 	view_flags(step->segment.flags, flags);
@@ -85,7 +87,10 @@ static void arrow_label(const struct drawing *d, const struct view_step *step, c
 	if (strlen(out) > room)
 		snprintf(out, LINE_SIZE, "%s %s", flags, numbers);
 	if (strlen(out) > room && step->segment.payload_len > 0)
-		snprintf(out, LINE_SIZE, "%s len %" PRIu32, flags, step->segment.payload_len);
+		snprintf(out, LINE_SIZE, "%s seq %s len %" PRIu32, flags, seq,
+			 step->segment.payload_len);
+	if (strlen(out) > room)
+		snprintf(out, LINE_SIZE, "%s seq %s", flags, seq);
 	if (strlen(out) > room)
 		snprintf(out, LINE_SIZE, "%s", flags);
 	if (strlen(out) > room)

@@ -6,6 +6,8 @@ import stat
 import unicodedata
 import xml.etree.ElementTree as ElementTree
 
+from cli_cases.diagnosis import ACK, CLIENT, FIN, SERVER, Maker
+
 ESCAPES = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 STATES = ("SYN_SENT", "SYN_RECEIVED", "ESTABLISHED", "FIN_WAIT_1", "FIN_WAIT_2", "CLOSING", "TIME_WAIT",
 	"CLOSE_WAIT", "LAST_ACK", "CLOSED", "LISTEN", "?")
@@ -50,6 +52,22 @@ def case_every_connection(t):
 		for line in out.splitlines():
 			t.expect(columns(line) <= 80 or line.startswith(("  lastack analyze", "Connection ")),
 				"at most 80 columns", line)
+
+
+def case_numbers(t):
+	"""an arrow without room for all numbers keeps SEQ, where the violation shows"""
+	m = Maker()
+	client, server = (CLIENT, 40000), (SERVER, 80)
+	m.open(0, client, server)
+	for n in range(20):
+		m.send(1 + .01 * n, client, server, ACK, 101 + 60000 * n, 501, 60000)
+		m.send(1.005 + .01 * n, server, client, ACK, 501, 101 + 60000 * (n + 1))
+	m.send(2, client, server, FIN | ACK, 1200101, 501)
+	m.send(2.1, client, server, ACK, 1200102, 501, 60000)
+	t.write("made.pcap", m.bytes())
+	t.analyze("made.pcap", "--ladders", "all")
+	out = t.run("show", "t.db", "1").out
+	t.expect(re.search(r"ACK seq 1200002 len 60000 .*\n.*▲ data-after-fin", out), "SEQ", out)
 
 
 def case_ascii(t):
