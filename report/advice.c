@@ -57,6 +57,14 @@ static void tell_example(const struct page *page, const struct summary_finding *
 		   example->responder_port);
 }
 
+/* As a sentence begins; nDPI stays nDPI. */
+static char first_letter(const char *title)
+{
+	bool name = title[0] != '\0' && isupper((unsigned char)title[1]);
+
+	return name ? title[0] : (char)toupper((unsigned char)title[0]);
+}
+
 static void tell_finding(const struct page *page, const struct summary_finding *finding)
 {
 	char number[FORMAT_SIZE], count[FORMAT_SIZE];
@@ -65,8 +73,7 @@ static void tell_finding(const struct page *page, const struct summary_finding *
 	tell_severity(page, finding->severity);
 	page_ink(page, INK_BOLD, finding->code);
 	putc('\n', page->out);
-	page_wrap(page, 4, "%c%s. Seen %s, on %s connection%s.",
-		  toupper((unsigned char)finding->title[0]),
+	page_wrap(page, 4, "%c%s. Seen %s, on %s connection%s.", first_letter(finding->title),
 		  finding->title + (finding->title[0] != '\0'),
 		  times(number, sizeof(number), finding->occurrences),
 		  format_count(count, finding->connections), finding->connections == 1 ? "" : "s");

@@ -61,8 +61,9 @@ static void tell_side(const struct page *page, const char *label, const struct c
 		if (c->timed && c->last_ns > last_ns)
 			last_ns = c->last_ns;
 	}
-	page_label(page, 2, label, "%s, %s connections%s%s%s%s", side->database,
-		   format_count(count, side->summary->connections), first_ns <= last_ns ? ", " : "",
+	page_label(page, 2, label, "%s, %s connection%s%s%s%s%s", side->database,
+		   format_count(count, side->summary->connections),
+		   side->summary->connections == 1 ? "" : "s", first_ns <= last_ns ? ", " : "",
 		   first_ns <= last_ns ? format_time(first, first_ns) : "",
 		   first_ns <= last_ns ? " to " : "",
 		   first_ns <= last_ns ? format_time(last, last_ns) : "");

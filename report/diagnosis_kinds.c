@@ -286,7 +286,7 @@ static const struct diagnosis_telling tellings[DIAGNOSIS_CODES] = {
 					"`nstat -az TcpExtListenDrops` counts a full queue.",
 					"RFC 9293, 3.8.3"},
 				       SEVERITY_WARNING,
-				       "{n} to {who} got no answer to their SYN.",
+				       "The SYN of {n} to {who} got no answer.",
 				       NULL,
 				       NULL},
 	[DIAGNOSIS_PORT_SCAN] = {{"port-scan", "a host tries many services in vain",

@@ -115,7 +115,8 @@ static void scale(const struct chart *chart, const struct heat *heat)
 			"<svg class=\"key\" viewBox=\"0 0 12 12\" aria-hidden=\"true\">"
 			"<rect class=\"h%d\" width=\"12\" height=\"12\"/></svg>",
 			shade);
-	fprintf(chart->out, " %s connections</p>\n", format_count(most, heat->most));
+	fprintf(chart->out, " %s connection%s</p>\n", format_count(most, heat->most),
+		heat->most == 1 ? "" : "s");
 }
 
 bool html_chart_heat(struct html *html, struct error *err)
@@ -133,9 +134,10 @@ bool html_chart_heat(struct html *html, struct error *err)
 	if (heat.total == 0)
 		return true;
 	snprintf(sentence, sizeof(sentence),
-		 "From the first FIN to the end, of %s connections that closed; %s of them took a "
+		 "From the first FIN to the end, of %s connection%s that closed; %s of them took a "
 		 "minute or more.",
-		 format_count(total, heat.total), format_count(slow, heat.slow));
+		 format_count(total, heat.total), heat.total == 1 ? "" : "s",
+		 format_count(slow, heat.slow));
 	chart_open(&chart, "heat", "Time to close", sentence);
 	for (int r = 0; r < ROWS; r++) {
 		fprintf(chart.out, "<text class=\"tick\" text-anchor=\"end\" x=\"%d\" y=\"%d\">",

@@ -55,16 +55,17 @@ static const struct phrase cause_phrases[] = {
 	{NULL, NULL},
 };
 
+/* "Sent by the responder in CLOSE_WAIT": the state is the sender's. */
 static const struct phrase stage_phrases[] = {
 	{"syn", "during the handshake"},
 	{"established_no_data", "before any data"},
 	{"after_first_data", "after the first data segment"},
 	{"established", "while data was flowing"},
-	{"fin_wait_1", "its sender being in FIN_WAIT_1"},
-	{"fin_wait_2", "its sender being in FIN_WAIT_2"},
-	{"close_wait", "its sender being in CLOSE_WAIT"},
-	{"closing", "its sender being in CLOSING"},
-	{"last_ack", "its sender being in LAST_ACK"},
+	{"fin_wait_1", "in FIN_WAIT_1"},
+	{"fin_wait_2", "in FIN_WAIT_2"},
+	{"close_wait", "in CLOSE_WAIT"},
+	{"closing", "in CLOSING"},
+	{"last_ack", "in LAST_ACK"},
 	{NULL, NULL},
 };
 

@@ -70,6 +70,13 @@ def case_numbers(t):
 	t.expect(re.search(r"ACK seq 1200002 len 60000 .*\n.*▲ data-after-fin", out), "SEQ", out)
 
 
+def case_reset_in_state(t):
+	"""who sent the reset, and in which state"""
+	t.analyze(t.capture("rst_in_close_wait.pcap"))
+	out = " ".join(t.run("show", "t.db", "1").out.split())
+	t.expect(re.search(r"Reset Sent by the (initiator|responder) in CLOSE_WAIT", out), "the words", out)
+
+
 def case_ascii(t):
 	"""in a locale without Unicode everything is ASCII"""
 	out = show(t, one(t, "close-wait-stuck"), env=t.environment(LC_ALL="C"))
