@@ -255,17 +255,18 @@ static const struct diagnosis_telling tellings[DIAGNOSIS_CODES] = {
 		 NULL,
 		 NULL},
 	[DIAGNOSIS_FIN_VIOLATED] =
-		{{"fin-violated", "FINs that do not count as one sequence number",
+		{{"fin-violated", "FINs whose sequence numbers do not add up",
 		  "A FIN takes exactly one sequence number, after the last byte of data. Here its "
-		  "sender "
-		  "or its receiver did not keep to that.",
-		  "Look for a middlebox or stack at this host that does not count the FIN; "
-		  "`lastack "
-		  "query --finding` with the codes below shows each case.",
+		  "sender or its receiver did not keep to that, or the numbers were changed on the "
+		  "way.",
+		  "Look for a stack or middlebox that does not count the FIN, or for a device that "
+		  "rewrites sequence numbers or acknowledges in place of an end, and see whether "
+		  "the capture misses segments; `lastack query --finding` with the codes below "
+		  "shows each case.",
 		  "RFC 9293, 3.4"},
 		 SEVERITY_ERROR,
-		 "On {n}, the rule that a FIN takes one sequence number was broken; "
-		 "first of all at {who}.",
+		 "On {n}, the numbers around a FIN break the rule that it takes one sequence "
+		 "number; first of all at {who}.",
 		 NULL,
 		 NULL},
 	[DIAGNOSIS_PORT_REFUSED] = {{"port-refused", "connections to a port are refused",
