@@ -22,8 +22,16 @@ static void write_counts(char *out, size_t size, const struct compare_row *row)
 		 format_share(text[5], row->hits[COMPARE_BEFORE], row->of[COMPARE_BEFORE]));
 }
 
+/* One side has no connection at all. */
+static bool is_one_sided(const struct compare_row *row)
+{
+	return row->of[COMPARE_BEFORE] == 0 || row->of[COMPARE_AFTER] == 0;
+}
+
 static const char *verdict_phrase(const struct compare_row *row)
 {
+	if (is_one_sided(row))
+		return "Nothing to compare it with";
 	switch (row->verdict) {
 	case COMPARE_MORE:
 		return row->hits[COMPARE_BEFORE] == 0 ? "New" : "More often than before";
@@ -41,7 +49,7 @@ static void write_sentence(char *out, size_t size, const struct compare_row *row
 	char counts[SENTENCE_SIZE / 2];
 
 	write_counts(counts, sizeof(counts), row);
-	if (row->verdict == COMPARE_UNSUPPORTED && row->p >= 0.01)
+	if (row->verdict == COMPARE_UNSUPPORTED && !is_one_sided(row) && row->p >= 0.01)
 		snprintf(out, size, "%s: %s; chance alone would do this in %.0f %% of cases.",
 			 verdict_phrase(row), counts, 100 * row->p);
 	else
@@ -108,6 +116,23 @@ static void tell_rows(const struct page *page, const struct comparison *c, const
 		page_wrap(page, 2, "%s", none);
 }
 
+/* False: a side without connections, which is said. */
+static bool is_comparable(const struct page *page, const struct comparison *c)
+{
+	bool empty = false;
+
+	for (int side = 0; side < COMPARE_SIDES; side++) {
+		if (c->of[side].summary->connections > 0)
+			continue;
+		if (!empty)
+			putc('\n', page->out);
+		page_wrap(page, 0, "There is nothing to compare: %s holds no connection.",
+			  c->of[side].database);
+		empty = true;
+	}
+	return !empty;
+}
+
 void comparison_text(FILE *out, const struct style *style, const struct comparison *c)
 {
 	struct page page = {.out = out, .style = *style};
@@ -116,6 +141,8 @@ void comparison_text(FILE *out, const struct style *style, const struct comparis
 	fputs("\n\n", out);
 	tell_side(&page, "Before:", &c->of[COMPARE_BEFORE]);
 	tell_side(&page, "Now:   ", &c->of[COMPARE_AFTER]);
+	if (!is_comparable(&page, c))
+		return;
 	tell_rows(&page, c, "Changed, and the counts support it", COMPARE_MORE, COMPARE_LESS,
 		  "Nothing.");
 	tell_rows(&page, c, "Different, but the counts do not support it: it may be chance",

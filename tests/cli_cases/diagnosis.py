@@ -269,6 +269,24 @@ def case_markdown(t):
 			t.expect(line.endswith("|"), "whole rows", line)
 
 
+def case_compare_empty(t):
+	"""--against a database without connections: there is nothing to compare"""
+	m = Maker()
+	idle_reset(m, 1, 43000, 17)
+	t.write("made.pcap", m.bytes())
+	t.write("empty.pcap", Maker().bytes())
+	t.analyze("made.pcap")
+	t.analyze("empty.pcap", db="empty.db")
+	for now, before in (("t.db", "empty.db"), ("empty.db", "t.db")):
+		done = t.run("report", now, "--against", before)
+		t.equal(done.code, 0, "exit code", done)
+		t.expect("There is nothing to compare: empty.db holds no connection." in done.out, "said", done)
+		t.expect("chance" not in done.out and "0 of 0" not in done.out, "no judgement", done)
+		for form in ("json", "md"):
+			done = t.run("report", now, "--against", before, "--format", form)
+			t.expect("Nothing to compare it with" in done.out and "chance" not in done.out, form, done)
+
+
 def case_html_shares(t):
 	"""--format html: a share of less than a tenth of a percent is text, no tag"""
 	m = Maker()
