@@ -55,8 +55,7 @@ void diagnoses_brief(const struct page *page, const struct diagnoses *diagnoses)
 		if (d->party_count > 0)
 			endpoint_text(who, sizeof(who), d->parties[0].address, d->parties[0].port);
 		tell_severity(page, d->severity);
-		page_ink(page, INK_BOLD, d->kind->title);
-		putc('\n', page->out);
+		page_title(page, 10, d->kind->title);
 		page_wrap(page, 10, "%s connection%s (%s)%s%s%s, since %s",
 			  format_count(count, d->connections), plural(d->connections),
 			  format_share(share, d->connections, d->of),
@@ -162,12 +161,13 @@ static void tell_examples(const struct page *page, const struct diagnosis *d)
 
 static void tell_diagnosis(const struct page *page, const struct diagnosis *d)
 {
-	char share[FORMAT_SIZE], count[FORMAT_SIZE], of[FORMAT_SIZE];
+	char share[FORMAT_SIZE], count[FORMAT_SIZE], of[FORMAT_SIZE], title[128];
 
 	putc('\n', page->out);
 	tell_severity(page, d->severity);
 	page_ink(page, INK_BOLD, d->kind->code);
-	fprintf(page->out, ": %s\n", d->kind->title);
+	snprintf(title, sizeof(title), ": %s", d->kind->title);
+	page_rest(page, 10, 10 + strlen(d->kind->code), title);
 	page_wrap(page, 4, "%s", d->sentence);
 	page_label(page, 4, "How many:", "%s of %s %s (%s)", format_count(count, d->connections),
 		   format_count(of, d->of), d->of_what, format_share(share, d->connections, d->of));
@@ -198,6 +198,7 @@ void aborts_text(const struct page *page, const struct diagnoses *diagnoses)
 		[ABORT_AFTER_FIRST_DATA] = "after the first data",
 		[ABORT_LATER] = "later",
 	};
+	int label = page->style.width < 63 ? 20 : 23; /* as in the tallies, where there is room */
 	uint64_t any = 0;
 
 	for (int stage = 0; stage < ABORT_STAGES; stage++)
@@ -206,10 +207,10 @@ void aborts_text(const struct page *page, const struct diagnoses *diagnoses)
 	if (any == 0)
 		return;
 	page_heading(page, "Ended without FIN: how far, and with what");
-	fprintf(page->out, "  %-23s%8s  %8s  %8s  %8s\n", "", "RST", "RST|ACK", "several",
+	fprintf(page->out, "  %-*s%8s  %8s  %8s  %8s\n", label, "", "RST", "RST|ACK", "several",
 		"silence");
 	for (int stage = 0; stage < ABORT_STAGES; stage++) {
-		fprintf(page->out, "  %-23s", rows[stage]);
+		fprintf(page->out, "  %-*s", label, rows[stage]);
 		for (int by = 0; by < ABORT_BYS; by++) {
 			uint64_t n = diagnoses->abort[stage][by];
 			char count[FORMAT_SIZE];

@@ -22,13 +22,6 @@ void page_ink(const struct page *page, enum ink ink, const char *text)
 		fputs(text, page->out);
 }
 
-void page_heading(const struct page *page, const char *title)
-{
-	putc('\n', page->out);
-	page_ink(page, INK_BOLD, title);
-	putc('\n', page->out);
-}
-
 /* The next word; a number and its unit are one. */
 static size_t word_length(const char *text)
 {
@@ -44,7 +37,7 @@ static size_t word_length(const char *text)
 	return length;
 }
 
-/* From column on, which is at or right of indent. */
+/* From column on, which is at or right of indent. Each caller ends the line. */
 static void wrap(const struct page *page, unsigned indent, size_t column, const char *text)
 {
 	bool fresh = true; /* no word in this line yet */
@@ -68,7 +61,25 @@ static void wrap(const struct page *page, unsigned indent, size_t column, const 
 		text += length;
 		text += strspn(text, " ");
 	}
+}
+
+void page_rest(const struct page *page, unsigned indent, size_t column, const char *text)
+{
+	wrap(page, indent, column, text);
 	putc('\n', page->out);
+}
+
+void page_title(const struct page *page, unsigned indent, const char *title)
+{
+	fputs(page->style.color ? "\033[1m" : "", page->out);
+	wrap(page, indent, indent, title);
+	fputs(page->style.color ? "\033[0m\n" : "\n", page->out);
+}
+
+void page_heading(const struct page *page, const char *title)
+{
+	putc('\n', page->out);
+	page_title(page, 0, title);
 }
 
 void page_wrap(const struct page *page, unsigned indent, const char *format, ...)
@@ -80,7 +91,7 @@ void page_wrap(const struct page *page, unsigned indent, const char *format, ...
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	fprintf(page->out, "%*s", (int)indent, "");
-	wrap(page, indent, indent, text);
+	page_rest(page, indent, indent, text);
 }
 
 void page_label(const struct page *page, unsigned indent, const char *label, const char *format,
@@ -96,7 +107,7 @@ void page_label(const struct page *page, unsigned indent, const char *label, con
 	fprintf(page->out, "%*s", (int)indent, "");
 	page_ink(page, INK_DIM, label);
 	putc(' ', page->out);
-	wrap(page, inner, inner, text);
+	page_rest(page, inner, inner, text);
 }
 
 void page_paste(const struct page *page, unsigned indent, const char *format, ...)

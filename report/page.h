@@ -2,6 +2,7 @@
 #ifndef LASTACK_REPORT_PAGE_H
 #define LASTACK_REPORT_PAGE_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -16,6 +17,11 @@ enum ink { INK_PLAIN, INK_BOLD, INK_DIM, INK_RED, INK_YELLOW, INK_GREEN, INK_CYA
 
 /* A blank line and the section's title. */
 void page_heading(const struct page *page, const char *title);
+/* A bold line, wrapped, which begins at column indent: what is before it is written already. */
+void page_title(const struct page *page, unsigned indent, const char *title);
+/* The rest of a line of which `column` columns are written already, wrapped; further lines are
+ * indented. */
+void page_rest(const struct page *page, unsigned indent, size_t column, const char *text);
 /* Text in a colour, where there are colours. */
 void page_ink(const struct page *page, enum ink ink, const char *text);
 /* A sentence, wrapped to the page's width, each line indented; made safe for a terminal. */

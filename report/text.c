@@ -7,7 +7,9 @@
 #include "report/format.h"
 #include "report/page.h"
 
-enum { CAPTURES_SHOWN = 12, BAR_FROM_WIDTH = 92, NAME_COLUMNS = 23 };
+enum { CAPTURES_SHOWN = 12, NAME_COLUMNS = 23 };
+/* Where a line of a tally has its phrase and its bar, and from which width on it has a bar. */
+enum { PHRASE_COLUMN = 45, BAR_COLUMN = PHRASE_COLUMN + 37, BAR_FROM_WIDTH = BAR_COLUMN + 10 };
 
 /* What a value means, in at most 37 columns, so that a line fits 80. */
 struct meaning {
@@ -87,10 +89,17 @@ static void tally_line(const struct page *page, const struct tally_item *item, u
 		       const char *phrase)
 {
 	char count[FORMAT_SIZE], share[FORMAT_SIZE];
-	unsigned bar = page->style.width >= BAR_FROM_WIDTH ? page->style.width - 80 : 0;
+	unsigned width = page->style.width;
+	unsigned bar = width >= BAR_FROM_WIDTH ? width - BAR_COLUMN : 0;
 
-	fprintf(page->out, "  %-*s%8s  %8s  ", NAME_COLUMNS, item->name,
-		format_count(count, item->count), format_share(share, item->count, total));
+	format_count(count, item->count);
+	format_share(share, item->count, total);
+	if (width < PHRASE_COLUMN + strlen(phrase)) { /* the phrase goes below */
+		fprintf(page->out, "  %-*s%7s %7s\n", NAME_COLUMNS - 1, item->name, count, share);
+		page_wrap(page, 4, "%s", phrase);
+		return;
+	}
+	fprintf(page->out, "  %-*s%8s  %8s  ", NAME_COLUMNS, item->name, count, share);
 	fprintf(page->out, bar > 0 ? "%-37s" : "%s", phrase);
 	if (bar > 0)
 		page_bar(page, item->count, total, bar > 40 ? 40 : bar);

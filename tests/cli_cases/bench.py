@@ -7,6 +7,7 @@ import select
 import sqlite3
 import subprocess
 import tempfile
+import termios
 
 from cli_cases import pcap
 
@@ -162,9 +163,11 @@ class Bench:
 		done = self.run("analyze", "--format", "none", "--db", db, *words, **options)
 		return self.equal(done.code, code, "exit code", done) and done
 
-	def run_on_terminal(self, *words, env=None, feed=None, **options):
+	def run_on_terminal(self, *words, env=None, feed=None, columns=None, **options):
 		"""(exit code, what it wrote) with output and errors on a terminal; feed gives the input."""
 		leader, follower = pty.openpty()
+		if columns:
+			termios.tcsetwinsize(follower, (50, columns))
 		process = self.start(*words, stdout=follower, stderr=follower,
 			stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
 			env=env or self.environment(), **options)

@@ -287,6 +287,17 @@ def case_compare_empty(t):
 			t.expect("Nothing to compare it with" in done.out and "chance" not in done.out, form, done)
 
 
+def case_widths(t):
+	"""the report fits its terminal, but for what is to be pasted"""
+	t.analyze(t.capture("sample.pcap"))
+	for width in (60, 80, 100):
+		code, out = t.run_on_terminal("report", "t.db", columns=width)
+		t.equal(code, 0, "exit code", out)
+		for line in re.sub(r"\x1b\[[\d;]*m", "", out).splitlines():
+			t.expect(len(line) <= width or "ip.addr==" in line or "SELECT" in line,
+				"at most %d columns" % width, line)
+
+
 def case_html_shares(t):
 	"""--format html: a share of less than a tenth of a percent is text, no tag"""
 	m = Maker()
