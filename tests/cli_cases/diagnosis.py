@@ -242,12 +242,73 @@ def case_time_wait_load(t):
 		document["time_wait_load"])
 
 
+# A capture of captures/ in which each shows; those that need many connections have cases above.
+CAPTURED = {
+	"reset-on-idle": "rst_idle",
+	"reset-after-accept": "rst_no_data",
+	"reset-in-transfer": "rst_linger_server",
+	"reset-unread-data": "rst_unread_data",
+	"reset-state-lost": "state_lost",
+	"keepalive-failed": "keepalive_failure",
+	"retransmission-failed": "retransmission_failure",
+	"reset-after-close": "rst_data_after_close",
+	"reset-injected": "rst_injected",
+	"blind-reset": "rst_blind_in_window",
+	"close-wait-held": "close_wait_stuck",
+	"half-closed": "half_closed",
+	"fin-unanswered": "fin_unanswered",
+	"last-ack-missing": "last_ack_never_captured",
+	"fell-silent": "sample",
+	"fin-violated": "bad_fin_over_acked",
+	"port-refused": "refused",
+	"port-unanswered": "unanswered_forgotten",
+	"handshake-unfinished": "handshake_aborted",
+	"path-refused": "icmp_prohibited",
+	"reused-early": "time_wait_reused_early",
+	"time-wait-cut-short": "time_wait_cut_short",
+	"time-wait-assassinated": "time_wait_assassinated",
+	"effective-msl": "time_wait_reuse_isn",
+}
+BUILT = ["keepalive-race", "reset-on-resume", "fin-wait-2-held", "port-scan", "time-wait-pressure"]
+
+
+def kinds():
+	with open(os.path.join(bench.ROOT, "report", "diagnosis_kinds.c"), encoding="utf-8") as file:
+		return re.findall(r'\{\{\s*"([a-z0-9-]+)",', file.read())
+
+
+def case_every_code(t):
+	"""every diagnosis shows in a capture of real stacks, or in one built for it"""
+	t.equal(sorted([*CAPTURED, *BUILT]), sorted(kinds()), "codes with a test")
+	for code, name in CAPTURED.items():
+		done = t.run("analyze", "--db", name + code + ".db", "--format", "json",
+			t.capture(name + ".pcap"))
+		found = [d for d in json.loads(done.out)["diagnoses"] if d["code"] == code]
+		t.expect(found, "%s in %s" % (code, name), done.out)
+		for d in found:
+			t.expect(d["connections"] >= 1 and d["parties"] and d["examples"] and
+				not re.search("[{}]", d["sentence"] + d["advice"]), "a whole diagnosis", d)
+
+
+def case_fin_wait_2(t):
+	"""a client that does not close after the server has: told of the server that waits"""
+	m = Maker()
+	client, server = (CLIENT, 49000), (SERVER, 80)
+	m.open(0, client, server)
+	m.exchange(1, client, server)
+	m.send(2, server, client, FIN | ACK, 601, 111)
+	m.send(2.01, client, server, ACK, 111, 602)
+	close(m, 200, (CLIENT, 49001), server)
+	found, _ = diagnoses(t, m)
+	d = only(t, found, "fin-wait-2-held")
+	t.equal((d["parties"][0]["address"], d["connections"]), (SERVER, 1), "who")
+
+
 def case_documented(t):
 	"""every code is in docs/diagnoses.md with its severity, RFC and advice"""
 	with open(os.path.join(bench.ROOT, "docs", "diagnoses.md"), encoding="utf-8") as file:
 		text = file.read()
-	with open(os.path.join(bench.ROOT, "report", "diagnosis_kinds.c"), encoding="utf-8") as file:
-		codes = re.findall(r'\{\{\s*"([a-z0-9-]+)",', file.read())
+	codes = kinds()
 	t.expect(len(codes) >= 25, "codes", codes)
 	t.equal(re.findall(r"^### (.*)$", text, re.M), codes, "sections of docs/diagnoses.md")
 
