@@ -127,7 +127,7 @@ struct time_wait {
 	bool assassinated : 1;
 	bool reused_ok : 1;
 	bool reused_early : 1;
-	uint8_t reserved[3]; /* zero: see struct moment */
+	uint8_t reserved[3];  /* zero: see struct moment */
 	struct moment broken; /* the RST that shows cut_short or assassinated */
 };
 
