@@ -186,12 +186,15 @@ static bool is_refused(const struct connection *c)
 	return reset && reset->cause == RST_CAUSE_PORT_CLOSED && connection_syn_sent(c);
 }
 
-/* The responder has only acknowledged the SYN so far: its own SYN makes this a split handshake. */
+/* The responder has only acknowledged the SYN so far: its own SYN makes this a split handshake. It is
+ * another SYN if the initiator has acknowledged other numbers. */
 static bool is_split_handshake(const struct connection *c, enum side from, const struct segment *s)
 {
-	const struct direction *r = &c->dir[SIDE_RESPONDER];
+	const struct direction *r = &c->dir[SIDE_RESPONDER], *i = &c->dir[SIDE_INITIATOR];
 
 	if (from != SIDE_RESPONDER || c->midstream || r->isn_known || r->bytes > 0)
+		return false;
+	if (i->acked && i->ack_max != s->seq + 1)
 		return false;
 	return !r->captured.started || r->captured.base == s->seq || r->captured.base == s->seq + 1;
 }
@@ -336,7 +339,8 @@ static struct flow *older_with_state(const struct flow *running)
 	return NULL;
 }
 
-/* A RST about the incarnation before: exact there, and nothing to the running one. */
+/* A RST about the incarnation before: exact there, and nothing to the running one. That every RST is
+ * exact to a midstream row that knows nothing of its receiver is no reason. */
 static struct flow *older_reset(struct engine *e, const struct arrival *a, struct flow *running,
 				const struct connection *c)
 {
@@ -347,6 +351,8 @@ static struct flow *older_reset(struct engine *e, const struct arrival *a, struc
 	if (!old || reset_class(c, flow_side(running, a->way), a->segment) != RST_OUT_OF_WINDOW)
 		return NULL;
 	from = flow_side(older, a->way);
+	if (old->midstream && !old->dir[peer_of(from)].acked)
+		return NULL;
 	return reset_answers_ack(old, from, a->segment->seq) ||
 			       reset_class(old, from, a->segment) == RST_EXACT
 		       ? older
@@ -442,7 +448,8 @@ bool incarnation_note_syn(struct engine *e, struct flow *flow, const struct arri
 	c->last_ns = last_ns;
 	last = &n->syn[NOTED_SYNS - 1];
 	/* the third of one ISN replaces the second: the first is where it began */
-	if (n->syn[0].used && last->used && last->segment.seq != a->segment->seq) {
+	if (n->syn[0].used && last->used &&
+	    (last->segment.seq != a->segment->seq || n->syn[0].segment.seq != a->segment->seq)) {
 		c->limits |= LIMIT_SYNS;
 		if (!n->syn[0].refused_again)
 			ok = connection_event(c, FINDING_STRAY_SYN, (enum side)n->syn[0].from,
