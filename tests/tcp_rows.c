@@ -275,6 +275,14 @@ static bool second_isn(const struct true_row *r, const struct model_tcp *s)
 	return (s->flags & MODEL_SYN) && d->syn && d->isn != s->seq;
 }
 
+/* A segment of a former use of the tuple that comes when the next one was answered already. */
+static bool overtaken(const struct truths *t, const struct model_tcp *s)
+{
+	const struct true_row *latest = &t->rows[t->order[t->count - 1]];
+
+	return s->life != latest->life && latest->others && !(s->flags & MODEL_RST);
+}
+
 void truths_find(struct truths *t, const struct tcp_world *w)
 {
 	memset(t->begun, 0, sizeof(t->begun));
@@ -295,7 +303,7 @@ void truths_find(struct truths *t, const struct tcp_world *w)
 			begin(t, w, s->life, t->pending[s->life] - 1, w->log[i].at);
 		/* a SYN that was overtaken by the end of its connection begins another row */
 		if (forgotten(&t->rows[s->life], w, w->log[i].at) ||
-		    second_isn(&t->rows[s->life], s) ||
+		    second_isn(&t->rows[s->life], s) || overtaken(t, s) ||
 		    (syn && (t->rows[s->life].rst >= 0 || t->rows[s->life].closed >= 0) &&
 		     !t->rows[s->life].refused))
 			t->beyond = true;
