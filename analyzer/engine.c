@@ -7,7 +7,7 @@
 #include "analyzer/engine_state.h"
 #include "analyzer/incarnation.h"
 #include "analyzer/intake.h"
-#include "analyzer/packed.h"
+#include "analyzer/remember.h"
 #include "analyzer/time_wait.h"
 
 #define SECOND_NS     INT64_C(1000000000)
@@ -83,39 +83,8 @@ const struct engine_counts *engine_counts(struct engine *e)
 	return &e->counts;
 }
 
-static size_t total_memory(const struct engine *e)
-{
-	return e->memory + flow_table_memory(e->table) + (e->duplicates ? duplicates_memory() : 0);
-}
-
-static void account(struct engine *e, struct flow *f)
-{
-	size_t now = f->live     ? connection_memory(f->live)
-		     : f->packed ? packed_memory(f->packed)
-				 : 0;
-
-	now += streams_memory(f->streams);
-	e->memory += now - f->memory;
-	f->memory = now;
-}
-
-struct connection *engine_connection(struct engine *e, struct flow *f)
-{
-	if (f->live || !f->packed)
-		return f->live;
-	f->live = packed_open(f->packed);
-	if (!f->live)
-		return NULL;
-	free(f->packed);
-	f->packed = NULL;
-	f->tell_again = f->told > 0;
-	account(e, f);
-	return f->live;
-}
-
-/* Judges a flow and tells the sink. */
-static bool tell(struct engine *e, struct flow *f, enum end_reason reason, int64_t until_ns,
-		 struct verdict *verdict, struct error *err)
+bool engine_tell(struct engine *e, struct flow *f, struct connection *c, enum end_reason reason,
+		 int64_t until_ns, struct verdict *verdict, struct error *err)
 {
 	struct epilogue epilogue;
 	struct judge_end end = {
@@ -127,9 +96,9 @@ static bool tell(struct engine *e, struct flow *f, enum end_reason reason, int64
 		.epilogue = &epilogue,
 	};
 
-	if (!streams_finish(f, f->live, &epilogue, err))
+	if (!streams_finish(f, c, &epilogue, err))
 		return false;
-	judge(f, f->live, &end, &e->room, verdict);
+	judge(f, c, &end, &e->room, verdict);
 	verdict->again = f->told > 0;
 	if (!verdict->again)
 		f->told = ++e->counts.connections;
@@ -138,71 +107,23 @@ static bool tell(struct engine *e, struct flow *f, enum end_reason reason, int64
 	return e->sink.verdict(e->sink.context, verdict, err);
 }
 
-/* Another incarnation has followed and its first answer has been seen: from here on only segments that
- * come late can change the verdict. Telling it now gives the store something to do meanwhile. Streams
- * are finished only once, so that connections whose streams are read wait. */
-static void tell_early(struct engine *e, struct flow *f)
+static enum flow_queue queue_of(const struct flow *f)
 {
-	struct verdict verdict;
+	static const uint8_t of_regular[] = {
+		[REGULAR_SYN_SENT] = QUEUE_ATTEMPT,
+		[REGULAR_SYN_RECEIVED] = QUEUE_HALF,
+		[REGULAR_ESTABLISHED] = QUEUE_ALIVE,
+		[REGULAR_CLOSED] = QUEUE_ENDED,
+	};
+	const struct connection *c = f->live;
 
-	if (f->streams || f->running || f->followed_ns == NONE_NS || f->awaits_answer || e->refused)
-		return;
-	if (f->told == 0 || f->tell_again)
-		e->refused = !tell(e, f, END_SUPERSEDED, f->followed_ns, &verdict, &e->refusal);
-}
-
-static void pack(struct engine *e, struct flow *f)
-{
-	bool ladder_wanted = e->config.ladders == LADDERS_ALL ||
-			     (e->config.ladders == LADDERS_UNCLEAN &&
-			      !judge_is_clean(f->live, e->config.stuck_ns));
-
-	if (!ladder_wanted)
-		ladder_give_up(&f->live->ladder);
-	f->packed = packed_of(f->live);
-	if (f->packed) {
-		tell_early(e, f);
-		connection_free(f->live);
-		f->live = NULL;
-	}
-	account(e, f);
-}
-
-/* The ring of those that ended last: who falls out is packed. */
-static void schedule_pack(struct engine *e, struct flow *f)
-{
-	struct flow **place = &e->ended[e->ended_next++ % ENDED_RING];
-
-	if (*place) {
-		(*place)->recently_ended = false;
-		if ((*place)->live)
-			pack(e, *place);
-	}
-	*place = f;
-	f->recently_ended = true;
-}
-
-static enum flow_queue queue_of(const struct flow *f, const struct connection *c)
-{
+	if (f->regular)
+		return (enum flow_queue)of_regular[f->regular->stage];
 	if (f->superseded || connection_ended(c))
 		return QUEUE_ENDED;
 	if (connection_syn_sent(c))
 		return QUEUE_ATTEMPT;
 	return c->handshake_done ? QUEUE_ALIVE : QUEUE_HALF;
-}
-
-void engine_settle(struct engine *e, struct flow *f)
-{
-	if (!f->live)
-		return;
-	account(e, f);
-	f->attempt = connection_syn_sent(f->live);
-	if (!f->recently_ended && (f->superseded || connection_ended(f->live)))
-		schedule_pack(e, f);
-	if (flow_count(e->table) > e->counts.peak_connections)
-		e->counts.peak_connections = flow_count(e->table);
-	if (total_memory(e) > e->counts.peak_memory)
-		e->counts.peak_memory = total_memory(e);
 }
 
 /* Tells the sink of a flow, unless it knows all, and forgets it. */
@@ -213,15 +134,14 @@ static bool forget(struct engine *e, struct flow *f, enum end_reason reason, int
 	bool ok = true;
 
 	if (f->told == 0 || f->tell_again || f->streams) {
-		if (!engine_connection(e, f))
+		struct connection *c = remember_glance(e, f);
+
+		if (!c)
 			return no_memory(err);
-		ok = tell(e, f, reason, until_ns, &verdict, err);
+		ok = engine_tell(e, f, c, reason, until_ns, &verdict, err);
 		ok = streams_close(f, ok ? &verdict : NULL, ok ? err : NULL) && ok;
 	}
-	for (uint32_t i = 0; f->recently_ended && i < ENDED_RING; i++)
-		if (e->ended[i] == f)
-			e->ended[i] = NULL;
-	e->memory -= f->memory;
+	remember_no_more(e, f);
 	flow_remove(e->table, f);
 	return ok;
 }
@@ -309,7 +229,7 @@ static struct flow *least_valuable(struct engine *e, const struct flow *but, uin
 static bool keep_bounds(struct engine *e, const struct flow *but, struct error *err)
 {
 	while ((e->config.max_flows && flow_count(e->table) > e->config.max_flows) ||
-	       (e->config.max_memory && total_memory(e) > e->config.max_memory)) {
+	       (e->config.max_memory && remember_memory(e) > e->config.max_memory)) {
 		uint64_t *counter;
 		struct flow *f = least_valuable(e, but, &counter);
 
@@ -348,15 +268,19 @@ static void answer_reuse(struct engine *e, struct flow *placed, const struct arr
 {
 	struct flow *running = placed->running ? placed : placed->newer;
 	struct flow *older = running ? running->older : NULL;
+	struct regular *regular;
 	struct connection *c;
 
 	if (!older || !older->awaits_answer || running->initiator_way == a->way)
 		return;
-	c = engine_connection(e, older);
-	if (c)
-		time_wait_answer(c, a->segment);
+	regular = remember_regular(e, older);
+	c = regular ? NULL : remember_full(e, older);
+	if (regular)
+		time_wait_answer(&regular->reuse.answer, a->segment);
+	else if (c && c->teardown)
+		time_wait_answer(&c->teardown->reuse_answer, a->segment);
 	older->awaits_answer = false;
-	engine_settle(e, older);
+	remember_settle(e, older);
 }
 
 /* Tells the readers of its streams: of SYNs that turned out to be this connection's, and of this
@@ -386,11 +310,11 @@ static bool deliver(struct engine *e, const struct arrival *a, struct place plac
 		    struct error *err)
 {
 	struct flow *f = place.flow;
-	struct connection *c = engine_connection(e, f);
+	struct connection *c = place.how == PLACE_TAKEN ? NULL : remember_full(e, f);
 	enum side from = flow_side(f, a->way);
 	bool keep_ladder = e->config.ladders != LADDERS_NONE, ok = true;
 
-	if (!c)
+	if (!c && place.how != PLACE_TAKEN)
 		return no_memory(err);
 	if (!f->seen[a->way]) {
 		f->seen[a->way] = f->lane_known[a->way] = true;
@@ -406,16 +330,18 @@ static bool deliver(struct engine *e, const struct arrival *a, struct place plac
 	case PLACE_NOTE:
 		ok = incarnation_note_syn(e, f, a);
 		break;
+	case PLACE_TAKEN:
+		break;
 	}
 	if (!ok)
 		return no_memory(err);
 	ok = read_along(e, f, c, a, place.how == PLACE_TAKE, err);
-	flow_touch(e->table, f, queue_of(f, c), e->now_ns);
-	engine_settle(e, f);
+	flow_touch(e->table, f, queue_of(f), e->now_ns);
+	remember_settle(e, f);
 	/* from here on settling another flow may pack this one */
 	answer_reuse(e, f, a);
-	if (f->older && f->older->live)
-		engine_settle(e, f->older);
+	if (f->older && remember_is_open(f->older))
+		remember_settle(e, f->older);
 	return ok;
 }
 
@@ -440,12 +366,17 @@ bool engine_segment(struct engine *e, const struct segment *s, struct error *err
 	e->moved_count = 0;
 	running = flow_find(e->table, a.hash, &a.key, &s->tunnel, a.way, s->vlan_tags, &bound);
 	place = incarnation_place(e, &a, running);
-	if (place.flow && !running && bound)
-		place.flow->live->limits |= LIMIT_LANES;
 	if (!place.flow)
 		return no_memory(err);
 	if (!deliver(e, &a, place, err))
 		return false;
+	if (!running && bound) {
+		struct connection *c = remember_full(e, place.flow);
+
+		if (!c)
+			return no_memory(err);
+		c->limits |= LIMIT_LANES;
+	}
 	if (e->duplicates)
 		duplicates_add(e->duplicates, a.hash ^ a.way, s, place.flow, place.flow->serial);
 	if (e->refused)
@@ -480,13 +411,13 @@ bool engine_icmp(struct engine *e, const struct icmp_error *icmp, struct error *
 			    .packet = icmp->packet,
 			    .file = icmp->file,
 			    .ordinal = e->ordinal};
-	struct connection *c = f ? engine_connection(e, f) : NULL;
+	struct connection *c = f ? remember_full(e, f) : NULL;
 
 	if (!f)
 		return true;
 	if (!c || !connection_icmp(c, icmp_code(icmp->kind), flow_side(f, way), &at, icmp))
 		return no_memory(err);
-	engine_settle(e, f);
+	remember_settle(e, f);
 	return streams_icmp(f, icmp, err);
 }
 

@@ -34,6 +34,8 @@ struct engine_config {
 	size_t stream_memory; /* bytes for what streams hold back, all connections together */
 	enum overlap_policy overlap;
 	uint8_t hash_key[16];
+	/* For tests: watch every connection in full from its first segment on; the same verdicts, slower. */
+	bool no_short_way;
 };
 
 /* The defaults of the contract: MSL 120 s, no idle timeout, 60 s stuck; 64 MiB for streams, the first

@@ -28,6 +28,8 @@ struct engine {
 	size_t memory;       /* of connections, live and packed */
 	struct flow *ended[ENDED_RING];
 	uint32_t ended_next;
+	struct connection glance; /* a regular connection expanded to be looked at, no more */
+	struct teardown_part glance_teardown;
 	struct judge_room room;
 	struct stream_desk streams;
 	/* SYNs noted on one flow that start another, on their way with the segment that showed it */
@@ -47,9 +49,8 @@ struct arrival {
 	enum way way;
 };
 
-/* The connection of a flow, unpacked if need be; NULL without memory. */
-struct connection *engine_connection(struct engine *e, struct flow *flow);
-/* Accounts for what a flow's connection holds now, and queues it by its state. */
-void engine_settle(struct engine *e, struct flow *flow);
+/* Judges a flow and tells the sink; c is its connection. */
+bool engine_tell(struct engine *e, struct flow *f, struct connection *c, enum end_reason reason,
+		 int64_t until_ns, struct verdict *verdict, struct error *err);
 
 #endif

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/kept.h"
 #include "analyzer/packed.h"
+#include "analyzer/regular.h"
 #include "base/siphash.h"
 
 enum { SLAB_FLOWS = 128, BUCKETS_FIRST = 1024 };
@@ -49,9 +51,13 @@ static void flow_release(struct flow *f)
 {
 	connection_free(f->live);
 	free(f->packed);
+	regular_free(f->regular);
+	free(f->kept);
 	free(f->tunnel);
 	f->live = NULL;
 	f->packed = NULL;
+	f->regular = NULL;
+	f->kept = NULL;
 	f->tunnel = NULL;
 	f->serial = 0;
 }

@@ -40,8 +40,10 @@ struct flow {
 	struct flow **link;          /* what points at it in its bucket; NULL in none */
 	struct flow *ahead, *behind; /* in its queue: ahead was active longer ago */
 	struct flow *older, *newer;  /* incarnations of the same lane */
-	struct connection *live;     /* owned; NULL while packed */
-	struct packed *packed;       /* owned; NULL while live */
+	struct connection *live;     /* owned, as the next three; one of the four is there */
+	struct packed *packed;       /* a live one made small */
+	struct regular *regular;     /* watched the short way (regular.h) */
+	struct kept *kept;           /* a regular one made small */
 	struct streams *streams;     /* owned; NULL where nobody reads along (streams.h) */
 	uint64_t serial;             /* in order of creation; 0: a free slot */
 	uint64_t hash;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "analyzer/intake.h"
+#include "analyzer/remember.h"
 #include "analyzer/reset.h"
 #include "analyzer/sequence.h"
 #include "analyzer/time_wait.h"
@@ -25,11 +26,23 @@ static struct connection *connection_new(const struct segment *s)
 	return c;
 }
 
+/* The TIME_WAIT of the old incarnation, once its tuple is used again. */
+static void reuse(struct engine *e, struct flow *old, struct connection *c, const struct arrival *a)
+{
+	time_wait_reuse(c, flow_side(old, a->way), a->segment, &a->at, e->two_msl_ns);
+	old->awaits_answer = c->teardown && c->teardown->reuse_by != REUSE_BY_NULL;
+	if (old->regular)
+		regular_reused(old->regular, c);
+}
+
 /* The running flow makes room for the next incarnation of its lane. */
 static void succeed(struct engine *e, struct flow *old, struct flow *successor,
 		    const struct arrival *a)
 {
-	struct connection *c = engine_connection(e, old);
+	struct regular *regular = remember_regular(e, old);
+	struct connection *c = regular && regular_takes_reuse(regular, &a->at)
+				       ? remember_glance(e, old)
+				       : remember_full(e, old);
 
 	flow_retire(e->table, old, successor);
 	if (!c || old->followed_ns != NONE_NS)
@@ -39,28 +52,60 @@ static void succeed(struct engine *e, struct flow *old, struct flow *successor,
 		old->superseded = true;
 		flow_touch(e->table, old, QUEUE_ENDED, e->now_ns);
 	}
-	if ((a->segment->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
-		time_wait_reuse(c, flow_side(old, a->way), a->segment, &a->at, e->two_msl_ns);
-		old->awaits_answer = c->teardown && c->teardown->reuse_by != REUSE_BY_NULL;
-	}
-	engine_settle(e, old);
+	if ((a->segment->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+		reuse(e, old, c, a);
+	remember_settle(e, old);
+}
+
+static struct flow *enter(struct engine *e, const struct arrival *a, struct flow *old,
+			  enum way initiator_way)
+{
+	struct flow *f = flow_add(e->table, a->hash, &a->key, &a->segment->tunnel);
+
+	if (!f)
+		return NULL;
+	f->initiator_way = (uint8_t)initiator_way;
+	if (old)
+		succeed(e, old, f, a);
+	return f;
 }
 
 static struct flow *start(struct engine *e, const struct arrival *a, struct flow *old,
 			  enum way initiator_way)
 {
 	struct connection *c = connection_new(a->segment);
-	struct flow *f = c ? flow_add(e->table, a->hash, &a->key, &a->segment->tunnel) : NULL;
+	struct flow *f = c ? enter(e, a, old, initiator_way) : NULL;
 
 	if (!f) {
 		free(c);
 		return NULL;
 	}
 	f->live = c;
-	f->initiator_way = (uint8_t)initiator_way;
-	if (old)
-		succeed(e, old, f, a);
 	return f;
+}
+
+/* The short way (regular.h); false where it is closed, or there is no memory. */
+static bool start_regular(struct engine *e, const struct arrival *a, struct flow *old,
+			  struct place *place)
+{
+	struct regular *r;
+
+	/* consumers look at full connections */
+	if (e->config.no_short_way || e->streams.consumers > 0)
+		return false;
+	r = malloc(sizeof(*r));
+	if (!r)
+		return false;
+	if (!regular_start(r, a->segment, &a->at, e->config.ladders != LADDERS_NONE)) {
+		free(r);
+		return false;
+	}
+	*place = (struct place){enter(e, a, old, a->way), PLACE_TAKEN};
+	if (place->flow)
+		place->flow->regular = r;
+	else
+		regular_free(r);
+	return true;
 }
 
 static enum way reverse(enum way way)
@@ -71,6 +116,14 @@ static enum way reverse(enum way way)
 static struct place take(struct flow *f)
 {
 	return (struct place){f, PLACE_TAKE};
+}
+
+/* By a SYN. */
+static struct place start_anew(struct engine *e, const struct arrival *a, struct flow *old)
+{
+	struct place place;
+
+	return start_regular(e, a, old, &place) ? place : take(start(e, a, old, a->way));
 }
 
 /* Neither SYN nor SYN|ACK was captured: the higher port is taken as initiator. */
@@ -142,7 +195,7 @@ static void give_up_noted(struct flow *flow, struct connection *c, struct noted_
 static struct place start_from_noted(struct engine *e, const struct arrival *a,
 				     struct flow *running, const struct noted_syn *noted)
 {
-	struct connection *c = engine_connection(e, running);
+	struct connection *c = remember_full(e, running);
 	struct noted_syn own[NOTED_SYNS];
 	struct arrival first = *a;
 	struct flow *f;
@@ -223,7 +276,7 @@ static const struct noted_syn *noted_syn_again(const struct connection *c, enum 
 
 static struct place place_syn(struct engine *e, const struct arrival *a, struct flow *running)
 {
-	struct connection *c = engine_connection(e, running);
+	struct connection *c = remember_full(e, running);
 	enum side from = flow_side(running, a->way);
 	const struct direction *d = &c->dir[from];
 	bool same_isn = d->isn_known && d->isn == a->segment->seq;
@@ -235,12 +288,12 @@ static struct place place_syn(struct engine *e, const struct arrival *a, struct 
 		noted = noted_syn_again(c, from, a->segment);
 		if (noted)
 			return start_from_noted(e, a, running, noted);
-		return take(start(e, a, running, a->way));
+		return start_anew(e, a, running);
 	}
 	if (same_isn)
 		return take(running);
 	if (connection_syn_sent(c))
-		return take(from == SIDE_RESPONDER ? running : start(e, a, running, a->way));
+		return from == SIDE_RESPONDER ? take(running) : start_anew(e, a, running);
 	if (is_split_handshake(c, from, a->segment) || is_late_syn(c, from, a->segment)) {
 		c->midstream = false;
 		return take(running);
@@ -277,7 +330,7 @@ static bool note_rival(struct connection *c, const struct segment *s)
 
 static struct place place_syn_ack(struct engine *e, const struct arrival *a, struct flow *running)
 {
-	struct connection *c = engine_connection(e, running), *older;
+	struct connection *c = remember_full(e, running), *older;
 	const struct segment *s = a->segment;
 	enum side from = flow_side(running, a->way);
 	const struct direction *d = &c->dir[from];
@@ -296,7 +349,7 @@ static struct place place_syn_ack(struct engine *e, const struct arrival *a, str
 	if (d->isn_known && d->isn == s->seq && d->syn_ack)
 		return (struct place){running, PLACE_COUNT};
 	if (running->older) {
-		older = engine_connection(e, running->older);
+		older = remember_full(e, running->older);
 		if (older && acks_syn_of(older, peer_of(flow_side(running->older, a->way)), s))
 			return take(running->older);
 	}
@@ -345,7 +398,7 @@ static struct flow *older_reset(struct engine *e, const struct arrival *a, struc
 				const struct connection *c)
 {
 	struct flow *older = older_with_state(running);
-	const struct connection *old = older ? engine_connection(e, older) : NULL;
+	const struct connection *old = older ? remember_full(e, older) : NULL;
 	enum side from;
 
 	if (!old || reset_class(c, flow_side(running, a->way), a->segment) != RST_OUT_OF_WINDOW)
@@ -361,7 +414,7 @@ static struct flow *older_reset(struct engine *e, const struct arrival *a, struc
 
 static struct place place_rst(struct engine *e, const struct arrival *a, struct flow *running)
 {
-	struct connection *c = engine_connection(e, running);
+	struct connection *c = remember_full(e, running);
 	const struct segment *s = a->segment;
 	struct flow *older;
 	enum side from = flow_side(running, a->way);
@@ -383,7 +436,7 @@ static struct place place_rst(struct engine *e, const struct arrival *a, struct 
  * older incarnation. */
 static struct place place_ordinary(struct engine *e, const struct arrival *a, struct flow *running)
 {
-	struct connection *c = engine_connection(e, running);
+	struct connection *c = remember_full(e, running);
 	const struct direction *i = &c->dir[SIDE_INITIATOR];
 	const struct segment *s = a->segment;
 	struct flow *older;
@@ -406,7 +459,7 @@ static struct place place_first(struct engine *e, const struct arrival *a)
 {
 	switch (a->segment->flags & (TCP_SYN | TCP_RST | TCP_ACK)) {
 	case TCP_SYN:
-		return take(start(e, a, NULL, a->way));
+		return start_anew(e, a, NULL);
 	case TCP_SYN | TCP_ACK:
 		return take(start(e, a, NULL, reverse(a->way)));
 	default:
@@ -414,13 +467,38 @@ static struct place place_first(struct engine *e, const struct arrival *a)
 	}
 }
 
+/* The usual cases of a regular connection: its next segment, or the SYN that uses its tuple again.
+ * False: as for any other. */
+static bool place_regular(struct engine *e, const struct arrival *a, struct flow *running,
+			  struct place *place)
+{
+	const struct segment *s = a->segment;
+
+	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN) {
+		struct regular *r = remember_regular(e, running);
+
+		if (!r || r->stage != REGULAR_CLOSED)
+			return false;
+		*place = start_anew(e, a, running);
+		return true;
+	}
+	if (!running->regular || !regular_take(running->regular, flow_side(running, a->way), s,
+					       &a->at, e->config.ladders != LADDERS_NONE))
+		return false;
+	*place = (struct place){running, PLACE_TAKEN};
+	return true;
+}
+
 struct place incarnation_place(struct engine *e, const struct arrival *a, struct flow *running)
 {
 	uint8_t flags = a->segment->flags;
+	struct place place;
 
 	if (!running)
 		return place_first(e, a);
-	if (!engine_connection(e, running))
+	if (remember_is_regular(running) && place_regular(e, a, running, &place))
+		return place;
+	if (!remember_full(e, running))
 		return take(NULL);
 	if (flags & TCP_RST)
 		return place_rst(e, a, running);
@@ -431,7 +509,7 @@ struct place incarnation_place(struct engine *e, const struct arrival *a, struct
 
 bool incarnation_note_syn(struct engine *e, struct flow *flow, const struct arrival *a)
 {
-	struct connection *c = engine_connection(e, flow);
+	struct connection *c = remember_full(e, flow);
 	struct notes *n = c ? connection_notes(c) : NULL;
 	struct noted_syn *last;
 	enum side from = flow_side(flow, a->way);

@@ -11,6 +11,7 @@ struct place {
 		PLACE_TAKE,  /* it is taken in */
 		PLACE_COUNT, /* it is a packet of the connection and changes nothing else */
 		PLACE_NOTE,  /* a SYN that may start the next incarnation */
+		PLACE_TAKEN, /* it was taken in already, the short way (regular.h) */
 	} how;
 };
 

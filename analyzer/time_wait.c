@@ -122,18 +122,16 @@ void time_wait_reuse(struct connection *c, enum side from, const struct segment 
 	t->reuse_answer = REUSE_ANSWER_NONE;
 }
 
-void time_wait_answer(struct connection *c, const struct segment *s)
+void time_wait_answer(uint8_t *answer, const struct segment *s)
 {
-	struct teardown_part *t = c->teardown;
-
-	if (!t || t->reuse_answer != REUSE_ANSWER_NONE)
+	if (*answer != REUSE_ANSWER_NONE)
 		return;
 	if (s->flags & TCP_RST)
-		t->reuse_answer = REUSE_ANSWER_RST;
+		*answer = REUSE_ANSWER_RST;
 	else if (s->flags & TCP_SYN)
-		t->reuse_answer = (s->flags & TCP_ACK) ? REUSE_ANSWER_SYN_ACK : REUSE_ANSWER_SYN;
+		*answer = (s->flags & TCP_ACK) ? REUSE_ANSWER_SYN_ACK : REUSE_ANSWER_SYN;
 	else
-		t->reuse_answer = REUSE_ANSWER_ACK;
+		*answer = REUSE_ANSWER_ACK;
 }
 
 static int64_t observed(const struct time_wait *w, int64_t until_ns, int64_t two_msl_ns)

@@ -12,8 +12,9 @@ void time_wait_segment(struct connection *c, enum side from, const struct segmen
 /* A SYN of from starts a new incarnation. */
 void time_wait_reuse(struct connection *c, enum side from, const struct segment *syn,
 		     const struct moment *at, int64_t two_msl_ns);
-/* The first segment of the other end after that SYN, of whatever incarnation. */
-void time_wait_answer(struct connection *c, const struct segment *s);
+/* The first segment of the other end after that SYN, of whatever incarnation; *answer (enum
+ * reuse_answer) waits for it, or is left alone. */
+void time_wait_answer(uint8_t *answer, const struct segment *s);
 
 /* What to say in the end; until_ns: the next incarnation, or the end of observation. */
 struct time_wait_verdict {

@@ -346,6 +346,36 @@ void zeek_segment(struct zeek *z, enum side from, const struct segment *s)
 	z->syn_earned[from] = (uint8_t)earned;
 }
 
+/* ---- regular connections ---- */
+
+void zeek_put(struct zeek *z, enum side side, const struct zeek_sent *sent)
+{
+	struct zeek_endpoint *e = &z->end[side];
+
+	e->start = sent->isn;
+	e->last = sent->nxt;
+	e->acked = sent->acked < ACKED_MAX ? sent->acked & ACKED_MAX : ACKED_MAX;
+	e->seen = (SEEN_SYN | (sent->fin ? SEEN_FIN : 0) | (sent->data ? SEEN_DATA : 0) |
+		   (sent->bare_ack ? SEEN_ACK : 0)) &
+		  0x7f;
+	if (side == SIDE_INITIATOR) {
+		set_state(e, ZEEK_SYN_SENT);
+		z->syn_earned[side] = 1;
+	}
+	if (sent->synchronized)
+		set_state(e, ZEEK_ESTABLISHED);
+	if (!sent->fin)
+		return;
+	set_state(e, ZEEK_CLOSED);
+	e->fin_seen = true;
+	e->fin = sent->nxt - 1 - sent->isn;
+}
+
+void zeek_put_history(struct zeek *z, const char *letters, size_t count)
+{
+	memcpy(z->history, letters, count);
+}
+
 /* ---- what is told ---- */
 
 /* A SYN, then a RST of its sender, and none of the letters between that would make it more. */

@@ -17,6 +17,7 @@
 #define LASTACK_ANALYZER_ZEEK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "analyzer/verdict.h"
@@ -62,6 +63,22 @@ struct zeek {
 
 /* from is SIDE_INITIATOR or SIDE_RESPONDER. */
 void zeek_segment(struct zeek *z, enum side from, const struct segment *s);
+
+/* What one side of a connection that has been regular all along (regular.h) has sent: enough to tell what
+ * zeek_segment() would have made of it. */
+struct zeek_sent {
+	uint32_t isn,
+		nxt;    /* all numbers from its SYN's up to nxt, once and in order, FIN included */
+	uint32_t acked; /* numbers from isn on that the peer acknowledged */
+	bool synchronized; /* the responder's SYN|ACK has come */
+	bool fin;
+	bool bare_ack, data; /* it sent an ACK alone; payload without FIN */
+};
+
+/* *z was all zero. */
+void zeek_put(struct zeek *z, enum side side, const struct zeek_sent *sent);
+/* The letters that it earned, in order; at most ZEEK_HISTORY_MAX. */
+void zeek_put_history(struct zeek *z, const char *letters, size_t count);
 
 /* As if the connection ended now. */
 enum conn_state zeek_conn_state(const struct zeek *z);

@@ -336,6 +336,11 @@ static void other_hash_key(struct engine_config *config)
 	memset(config->hash_key, 0xa5, sizeof(config->hash_key));
 }
 
+static void in_full(struct engine_config *config)
+{
+	config->no_short_way = true;
+}
+
 /* The packet numbers of what a change puts in between begin here. */
 #define ELSEWHERE UINT64_C(1000000)
 
@@ -544,6 +549,14 @@ static void everything_may_come_twice(void **state)
 	check_change(&change, SEEDS);
 }
 
+static void every_connection_may_be_watched_in_full(void **state)
+{
+	const struct change change = {.name = "the long way", .config = in_full};
+
+	(void)state;
+	check_change(&change, SEEDS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -555,6 +568,7 @@ int main(void)
 		cmocka_unit_test(ends_of_midstream_are_alike),
 		cmocka_unit_test(everything_may_be_tagged),
 		cmocka_unit_test(everything_may_be_tunnelled),
+		cmocka_unit_test(every_connection_may_be_watched_in_full),
 		cmocka_unit_test(ended_ones_may_be_packed),
 		cmocka_unit_test(everything_may_come_twice),
 	};

@@ -1,0 +1,40 @@
+/* In which of four forms the connection of a flow is remembered.
+ *
+ *                    while segments come        when it has ended and 256 others since
+ *   regular so far   struct regular             struct kept
+ *   else             struct connection (live)   struct packed
+ *
+ * A regular connection becomes a live one for good at the first segment that is not regular. */
+#ifndef LASTACK_ANALYZER_REMEMBER_H
+#define LASTACK_ANALYZER_REMEMBER_H
+
+#include "analyzer/engine_state.h"
+#include "analyzer/regular.h"
+
+/* The connection of a flow in full, for good; NULL without memory. */
+struct connection *remember_full(struct engine *e, struct flow *flow);
+/* The regular connection of a flow, unpacked if need be; NULL: it is not regular any more, or there is
+ * no memory. */
+struct regular *remember_regular(struct engine *e, struct flow *flow);
+/* The connection of a flow to be looked at and judged, its form as it was; valid until the next look at a
+ * regular one. NULL without memory. */
+struct connection *remember_glance(struct engine *e, struct flow *flow);
+/* Accounts for what a flow's connection holds now, and makes it small once it has ended. */
+void remember_settle(struct engine *e, struct flow *flow);
+/* It is about to be forgotten. */
+void remember_no_more(struct engine *e, struct flow *flow);
+/* Bytes of connections, flows and the duplicates' window. */
+size_t remember_memory(const struct engine *e);
+
+static inline bool remember_is_regular(const struct flow *flow)
+{
+	return flow->regular || flow->kept;
+}
+
+/* Neither kept nor packed. */
+static inline bool remember_is_open(const struct flow *flow)
+{
+	return flow->live || flow->regular;
+}
+
+#endif
