@@ -55,10 +55,11 @@ static bool box_read(const struct board_box *box, void *to, const void *from, si
 	return false;
 }
 
-void board_tell(struct board *board, const struct board_event *event)
+static void ring_put(struct board_event *ring, uint64_t size, _Atomic uint64_t *last,
+		     const struct board_event *event)
 {
-	uint64_t number = atomic_load_explicit(&board->last_event, memory_order_relaxed) + 1;
-	struct board_event *place = &board->events[number % BOARD_EVENTS];
+	uint64_t number = atomic_load_explicit(last, memory_order_relaxed) + 1;
+	struct board_event *place = &ring[number % size];
 	const size_t head = offsetof(struct board_event, number);
 
 	box_open(&place->box);
@@ -66,17 +67,36 @@ void board_tell(struct board *board, const struct board_event *event)
 	place->number = number;
 	place->detail[BOARD_DETAIL - 1] = '\0';
 	box_close(&place->box);
-	atomic_store_explicit(&board->last_event, number, memory_order_release);
+	atomic_store_explicit(last, number, memory_order_release);
 }
 
-bool board_event(const struct board *board, uint64_t number, struct board_event *event)
+void board_tell(struct board *board, const struct board_event *event)
 {
-	const struct board_event *place = &board->events[number % BOARD_EVENTS];
+	if (event->kind == BOARD_TEARDOWN)
+		ring_put(board->teardown_events, BOARD_TEARDOWNS, &board->last_teardown, event);
+	else
+		ring_put(board->events, BOARD_EVENTS, &board->last_event, event);
+}
+
+static bool ring_get(const struct board_event *ring, uint64_t size, uint64_t number,
+		     struct board_event *event)
+{
+	const struct board_event *place = &ring[number % size];
 
 	if (number == 0 || !box_read(&place->box, event, place, sizeof(*event)))
 		return false;
 	event->detail[BOARD_DETAIL - 1] = '\0';
 	return event->number == number;
+}
+
+bool board_event(const struct board *board, uint64_t number, struct board_event *event)
+{
+	return ring_get(board->events, BOARD_EVENTS, number, event);
+}
+
+bool board_teardown(const struct board *board, uint64_t number, struct board_event *event)
+{
+	return ring_get(board->teardown_events, BOARD_TEARDOWNS, number, event);
 }
 
 void board_put_servers(struct board *board, const struct board_server *servers, uint32_t count)

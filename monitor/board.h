@@ -21,7 +21,8 @@ enum {
 	BOARD_INTERFACES = 16,
 	BOARD_INTERFACE_NAME = 16, /* IFNAMSIZ */
 	BOARD_SERVERS = 64,
-	BOARD_EVENTS = 4096, /* a power of two */
+	BOARD_EVENTS = 4096,    /* a power of two */
+	BOARD_TEARDOWNS = 1024, /* a power of two */
 	BOARD_DETAIL = 200,
 	BOARD_TROUBLE = 256,
 	BOARD_WORKERS = 64,
@@ -72,14 +73,18 @@ struct board_server {
 
 enum board_event_kind { BOARD_TEARDOWN, BOARD_FINDING, BOARD_ALERT, BOARD_TROUBLE_EVENT };
 
-/* Something that happened, newest last. */
+/* Something that happened, newest last. Teardowns have a ring and numbers of their own, as there may be
+ * more in a second than anybody can read: they shall not push out a finding. */
 struct board_event {
 	struct board_box box;
-	uint64_t number; /* from 1, without holes: how a reader sees what it missed */
+	uint64_t number; /* from 1, without holes in its ring: how a reader sees what it missed */
 	uint8_t kind;    /* enum board_event_kind */
 	uint8_t severity, side;
 	uint8_t teardown, end_reason, closer, rst_cause; /* of a teardown */
 	uint16_t code;                                   /* of a finding */
+	uint16_t alert;      /* of an alert: which of the run's conditions, from 0 */
+	uint8_t alert_state; /* enum alert_state of monitor/alert.h */
+	uint64_t alert_matching, alert_connections; /* in its window */
 	int64_t ts_ns;
 	int64_t connection_id; /* in the database, 0: not stored */
 	struct board_end initiator, responder;
@@ -124,19 +129,22 @@ struct board {
 
 	_Atomic uint64_t last_event;             /* number of the newest; 0: none */
 	struct board_event events[BOARD_EVENTS]; /* number n is at n % BOARD_EVENTS */
+	_Atomic uint64_t last_teardown;          /* the same of teardowns */
+	struct board_event teardown_events[BOARD_TEARDOWNS];
 };
 
 /* Anonymous shared memory, kept over fork(). NULL with err. */
 struct board *board_new(struct error *err);
 void board_free(struct board *board); /* NULL is fine; each process frees its own mapping */
 
-/* For the writer. The event's number and box are filled by the call. */
+/* For the writer. The event's number and box are filled by the call, which chooses the ring. */
 void board_tell(struct board *board, const struct board_event *event);
 void board_put_servers(struct board *board, const struct board_server *servers, uint32_t count);
 void board_put_trouble(struct board *board, const char *text); /* "" : none */
 
 /* For the reader. False where that event is no longer, or not yet, there. */
 bool board_event(const struct board *board, uint64_t number, struct board_event *event);
+bool board_teardown(const struct board *board, uint64_t number, struct board_event *event);
 /* At most room of them; returns how many. */
 uint32_t board_servers(const struct board *board, struct board_server *servers, uint32_t room);
 void board_trouble(const struct board *board, char text[BOARD_TROUBLE]);
