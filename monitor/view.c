@@ -260,8 +260,7 @@ bool view_keys(struct view *view, int64_t now_ns)
 			break;
 		}
 	}
-	if (!any && terminal_is_gone())
-		return false;
-	view_draw(view, now_ns);
-	return true;
+	if (any)
+		view_draw(view, now_ns);
+	return any || !terminal_is_gone();
 }

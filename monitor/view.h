@@ -20,8 +20,8 @@ struct view *view_open(const struct board *board, const struct alert_condition *
 /* Gives the terminal back. NULL is fine. */
 void view_close(struct view *view);
 
-/* Standard input is readable, or a signal came (the size may have changed): acts on the keys. False:
- * the user wants to leave, or the terminal is gone. */
+/* Acts on the keys that were pressed, if any, and on a new size; does not wait. False: the user wants to
+ * leave, or the terminal is gone. */
 bool view_keys(struct view *view, int64_t now_ns);
 /* Looks at the board and draws. */
 void view_draw(struct view *view, int64_t now_ns);

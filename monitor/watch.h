@@ -1,0 +1,64 @@
+/* The people's side of a live run: screen or lines, metrics, alert commands, the host's sockets. It only
+ * reads the board (and, for one connection's ladder, the database), and may run in a process that has no
+ * part in the capture.
+ *
+ *   watch = watch_open(&config, &err);
+ *   do
+ *           result = watch_turn(watch, fds, fd_count, &err);   // the caller's own descriptors beside
+ *   while (result == WATCH_GOES_ON);
+ *   watch_close(watch);
+ */
+#ifndef LASTACK_MONITOR_WATCH_H
+#define LASTACK_MONITOR_WATCH_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "monitor/alert.h"
+#include "monitor/board.h"
+#include "report/style.h"
+
+struct watch_config {
+	const struct board *board;
+	const char *database; /* for ladders; NULL: there is none to read */
+	struct style style;   /* of standard output */
+	bool view;            /* full screen, where the terminal can; else lines */
+	bool quiet;           /* no lines either */
+	bool json;            /* lines as JSON */
+	int64_t interval_ns;  /* of summary lines; 0: none */
+	const char *metrics;  /* ADDRESS:PORT, or NULL */
+	const struct alert_condition *conditions; /* of the run; borrowed */
+	size_t condition_count;
+	const char *alert_command; /* program, or NULL */
+	bool owners;               /* tell whose sockets hang */
+	int64_t stuck_ns;          /* after which a CLOSE_WAIT of the host does */
+};
+
+enum watch_result {
+	WATCH_GOES_ON,
+	WATCH_LEAVE, /* the user wants to leave, or the terminal is gone */
+	WATCH_BROKEN /* lines cannot be written any more, with err */
+};
+
+struct watch;
+
+/* NULL with err: an address that is none or in use, a command that cannot be run, and what else the user
+ * has to know before the run begins. A terminal that cannot show the view gets lines. */
+struct watch *watch_open(const struct watch_config *config, struct error *err);
+/* Waits, at most a tenth of a second, for what it serves or one of the caller's descriptors, whose revents
+ * are set, and does what is due. A signal ends the wait. */
+enum watch_result watch_turn(struct watch *watch, struct pollfd *fds, size_t fd_count,
+			     struct error *err);
+/* Gives the terminal back, tells the last events and the last summary. NULL is fine. */
+void watch_close(struct watch *watch);
+
+/* Whether the screen is taken: messages to standard error would spoil it. */
+bool watch_has_screen(const struct watch *watch);
+uint16_t watch_metrics_port(const struct watch *watch); /* 0: none served */
+
+enum { WATCH_FDS = 16 }; /* the most of the caller's */
+
+#endif
