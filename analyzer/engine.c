@@ -11,6 +11,7 @@
 #include "analyzer/time_wait.h"
 
 #define SECOND_NS     INT64_C(1000000000)
+#define SILENCE_NS    (10 * SECOND_NS)
 #define STREAM_MEMORY ((size_t)64 << 20)
 
 struct engine_config engine_defaults(void)
@@ -40,6 +41,7 @@ struct engine *engine_new(const struct engine_config *config, struct engine_sink
 		e->sink = sink;
 		e->two_msl_ns = 2 * config->msl_ns;
 		e->now_ns = e->latest_ns = e->stand_in_ns = e->expiry_ns = INT64_MIN;
+		e->ticked_ns = e->early_until_ns = INT64_MIN;
 		e->streams.overlap = config->overlap;
 		pool_init(&e->streams.pool, config->stream_memory);
 		e->table = flow_table_new(config->hash_key);
@@ -83,6 +85,16 @@ const struct engine_counts *engine_counts(struct engine *e)
 	return &e->counts;
 }
 
+size_t engine_memory(const struct engine *e)
+{
+	return remember_memory(e);
+}
+
+size_t engine_flows(const struct engine *e)
+{
+	return flow_count(e->table);
+}
+
 bool engine_tell(struct engine *e, struct flow *f, struct connection *c, enum end_reason reason,
 		 int64_t until_ns, struct verdict *verdict, struct error *err)
 {
@@ -93,6 +105,7 @@ bool engine_tell(struct engine *e, struct flow *f, struct connection *c, enum en
 		.two_msl_ns = e->two_msl_ns,
 		.stuck_ns = e->config.stuck_ns,
 		.ladders = e->config.ladders,
+		.losses = &e->losses,
 		.epilogue = &epilogue,
 	};
 
@@ -100,6 +113,8 @@ bool engine_tell(struct engine *e, struct flow *f, struct connection *c, enum en
 		return false;
 	judge(f, c, &end, &e->room, verdict);
 	verdict->again = f->told > 0;
+	verdict->settled = verdict->again && !f->tell_again;
+	f->unsettled = false;
 	if (!verdict->again)
 		f->told = ++e->counts.connections;
 	verdict->number = f->told;
@@ -133,11 +148,13 @@ static bool forget(struct engine *e, struct flow *f, enum end_reason reason, int
 	struct verdict verdict;
 	bool ok = true;
 
-	if (f->told == 0 || f->tell_again || f->streams) {
+	if (f->told == 0 || f->tell_again || f->unsettled || f->streams) {
+		bool changed = f->tell_again;
 		struct connection *c = remember_glance(e, f);
 
 		if (!c)
 			return no_memory(err);
+		f->tell_again = changed;
 		ok = engine_tell(e, f, c, reason, until_ns, &verdict, err);
 		ok = streams_close(f, ok ? &verdict : NULL, ok ? err : NULL) && ok;
 	}
@@ -195,6 +212,60 @@ bool engine_time(struct engine *e, int64_t ts_ns, bool ts_confirmed, struct erro
 	if (ts_ns < e->expiry_ns && ts_ns >= e->stand_in_ns)
 		return true;
 	return expire_all(e, err);
+}
+
+/* Tells of a connection that has ended as far as is known now. */
+static bool tell_ended(struct engine *e, struct flow *f, struct error *err)
+{
+	bool packed = f->packed != NULL;
+	struct connection *c;
+	struct verdict verdict;
+
+	if (f->streams || (f->told > 0 && !f->tell_again))
+		return true;
+	c = remember_glance(e, f);
+	if (!c)
+		return no_memory(err);
+	if (!engine_tell(e, f, c, END_CAPTURE_END, e->now_ns, &verdict, err))
+		return false;
+	f->unsettled = verdict.time_wait_holder != SIDE_NONE && f->followed_ns == NONE_NS;
+	if (packed)
+		remember_small(e, f);
+	return true;
+}
+
+/* Those whose last segment came after the last look and early_ns ago or longer. The queue is in the order of
+ * last segments, so that they lie together near its end. */
+static bool tell_all_ended(struct engine *e, struct error *err)
+{
+	int64_t until_ns = e->now_ns - e->config.early_ns;
+	struct flow *f = flow_queue_tail(e->table, QUEUE_ENDED), *first = NULL;
+
+	for (; f && f->active_ns > e->early_until_ns; f = f->ahead)
+		first = f;
+	for (f = first; f && f->active_ns <= until_ns; f = f->behind)
+		if (!tell_ended(e, f, err))
+			return false;
+	e->early_until_ns = until_ns;
+	return true;
+}
+
+bool engine_tick(struct engine *e, int64_t now_ns, struct error *err)
+{
+	if (now_ns > e->ticked_ns)
+		e->ticked_ns = now_ns;
+	if (e->latest_ns == INT64_MIN || now_ns <= e->now_ns)
+		return e->config.early_ns == 0 || tell_all_ended(e, err);
+	e->now_known = true;
+	e->now_ns = now_ns;
+	if (now_ns >= e->expiry_ns && !expire_all(e, err))
+		return false;
+	return e->config.early_ns == 0 || tell_all_ended(e, err);
+}
+
+void engine_loss(struct engine *e, int64_t from_ns, int64_t to_ns, uint64_t packets)
+{
+	losses_add(&e->losses, from_ns, to_ns, packets);
 }
 
 /* The one silent longest in a queue, but for the one that a segment was just given to. */
@@ -280,6 +351,7 @@ static void answer_reuse(struct engine *e, struct flow *placed, const struct arr
 	else if (c && c->teardown)
 		time_wait_answer(&c->teardown->reuse_answer, a->segment);
 	older->awaits_answer = false;
+	older->tell_again = older->told > 0;
 	remember_settle(e, older);
 }
 
@@ -314,6 +386,7 @@ static bool deliver(struct engine *e, const struct arrival *a, struct place plac
 	enum side from = flow_side(f, a->way);
 	bool keep_ladder = e->config.ladders != LADDERS_NONE, ok = true;
 
+	f->tell_again = f->told > 0;
 	if (!c && place.how != PLACE_TAKEN)
 		return no_memory(err);
 	if (!f->seen[a->way]) {
@@ -417,6 +490,7 @@ bool engine_icmp(struct engine *e, const struct icmp_error *icmp, struct error *
 		return true;
 	if (!c || !connection_icmp(c, icmp_code(icmp->kind), flow_side(f, way), &at, icmp))
 		return no_memory(err);
+	f->tell_again = f->told > 0;
 	remember_settle(e, f);
 	return streams_icmp(f, icmp, err);
 }
@@ -434,12 +508,47 @@ static struct flow *next_to_finish(const struct engine *e)
 	return first;
 }
 
+/* The end of observation: the last packet, unless it has been silent for long since. */
+static int64_t observed_until(const struct engine *e)
+{
+	bool silent = e->ticked_ns > e->latest_ns && e->ticked_ns - e->latest_ns > SILENCE_NS;
+
+	return silent ? e->ticked_ns : e->latest_ns;
+}
+
+bool engine_open(struct engine *e, struct engine_sink visit, struct error *err)
+{
+	static const enum flow_queue open[] = {QUEUE_ATTEMPT, QUEUE_HALF, QUEUE_ALIVE};
+	const struct epilogue nothing = {0};
+	const struct judge_end end = {
+		.reason = END_CAPTURE_END,
+		.until_ns = e->ticked_ns > e->latest_ns ? e->ticked_ns : e->latest_ns,
+		.two_msl_ns = e->two_msl_ns,
+		.stuck_ns = e->config.stuck_ns,
+		.ladders = LADDERS_NONE,
+		.losses = &e->losses,
+		.epilogue = &nothing,
+	};
+	struct verdict verdict;
+
+	for (size_t q = 0; q < sizeof(open) / sizeof(open[0]); q++) {
+		for (struct flow *f = flow_queue_head(e->table, open[q]); f; f = f->behind) {
+			if (!remember_is_open(f) || !f->running)
+				continue;
+			judge(f, remember_glance(e, f), &end, &e->room, &verdict);
+			if (!visit.verdict(visit.context, &verdict, err))
+				return false;
+		}
+	}
+	return true;
+}
+
 bool engine_finish(struct engine *e, struct error *err)
 {
 	struct flow *f;
 
 	while ((f = next_to_finish(e)))
-		if (!forget(e, f, END_CAPTURE_END, e->latest_ns, err))
+		if (!forget(e, f, END_CAPTURE_END, observed_until(e), err))
 			return false;
 	return true;
 }

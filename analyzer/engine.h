@@ -33,6 +33,9 @@ struct engine_config {
 	enum ladder_policy ladders;
 	size_t stream_memory; /* bytes for what streams hold back, all connections together */
 	enum overlap_policy overlap;
+	int64_t early_ns; /* a connection that has ended is told after this silence, at the next
+	                       * engine_tick, and once more if that changes; 0: when it is forgotten.
+	                       * Those whose streams are read wait in any case */
 	uint8_t hash_key[16];
 	/* For tests: watch every connection in full from its first segment on; the same verdicts, slower. */
 	bool no_short_way;
@@ -66,11 +69,22 @@ struct engine *engine_new(const struct engine_config *config, struct engine_sink
 void engine_consume(struct engine *engine, const struct consumer *consumer);
 /* Tells the time of a packet, decoded or not; before its segment. ts_confirmed as in struct packet. */
 bool engine_time(struct engine *engine, int64_t ts_ns, bool ts_confirmed, struct error *err);
+/* It is this late, though no packet says so: now_ns is a time to be trusted, on the packets' axis. */
+bool engine_tick(struct engine *engine, int64_t now_ns, struct error *err);
+/* Between these times packets were lost before they came here: connections that were open then may lack
+ * them (finding capture-loss). */
+void engine_loss(struct engine *engine, int64_t from_ns, int64_t to_ns, uint64_t packets);
+/* Judges every connection that has not ended as if the capture were over now, longest silent first; the
+ * verdicts have no number and no ladder. The engine goes on as if nothing had been asked. */
+bool engine_open(struct engine *engine, struct engine_sink visit, struct error *err);
 bool engine_segment(struct engine *engine, const struct segment *segment, struct error *err);
 bool engine_icmp(struct engine *engine, const struct icmp_error *icmp, struct error *err);
 /* The capture is over: judges all that is left, oldest first. */
 bool engine_finish(struct engine *engine, struct error *err);
 const struct engine_counts *engine_counts(struct engine *engine);
+/* Now, not at the peak: connections remembered, and bytes. */
+size_t engine_flows(const struct engine *engine);
+size_t engine_memory(const struct engine *engine);
 void engine_free(struct engine *engine); /* NULL is fine */
 
 /* Bytes of one remembered connection without its buffers, for the documentation and the tests. */

@@ -6,6 +6,7 @@
 #include "analyzer/engine.h"
 #include "analyzer/flow_table.h"
 #include "analyzer/judge.h"
+#include "analyzer/losses.h"
 #include "analyzer/streams.h"
 
 /* Connections that have ended are packed when this many others have ended after them: their last
@@ -24,6 +25,8 @@ struct engine {
 	int64_t latest_ns;   /* largest time of any packet */
 	int64_t stand_in_ns; /* largest time that stood in for a confirmed one */
 	int64_t expiry_ns;   /* no flow is to be forgotten before now_ns gets here */
+	int64_t ticked_ns;   /* largest time that a tick told */
+	int64_t early_until_ns; /* who has ended and was active up to here is told */
 	uint64_t ordinal;    /* segments so far */
 	size_t memory;       /* of connections, live and packed */
 	struct flow *ended[ENDED_RING];
@@ -31,6 +34,7 @@ struct engine {
 	struct connection glance; /* a regular connection expanded to be looked at, no more */
 	struct teardown_part glance_teardown;
 	struct judge_room room;
+	struct losses losses;
 	struct stream_desk streams;
 	/* SYNs noted on one flow that start another, on their way with the segment that showed it */
 	struct noted_syn moved[NOTED_SYNS];

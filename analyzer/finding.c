@@ -295,6 +295,16 @@ static const struct finding_kind kinds[FINDING_CODES] = {
 				  "application may do that in your network.",
 			.basis = "nDPI 4.2, flow risks",
 		},
+	[FINDING_CAPTURE_LOSS] =
+		{
+			.code = "capture-loss",
+			.severity = SEVERITY_INFO,
+			.title = "the capture lost packets while the connection was open",
+			.advice = "Treat what is missing, retransmitted or unanswered here with "
+				  "care; give the capture a larger --buffer, a narrower --filter "
+				  "or more --workers.",
+			.basis = "capture",
+		},
 };
 
 const struct finding_kind *finding_kind(enum finding_code code)

@@ -46,6 +46,8 @@ enum finding_code {
 	FINDING_DATA_AFTER_RST,
 	FINDING_URGENT_DATA,
 	FINDING_DPI_RISK,
+	/* live captures */
+	FINDING_CAPTURE_LOSS,
 	FINDING_CODES
 };
 

@@ -318,6 +318,7 @@ static void bucket_leave(struct flow_table *t, struct flow *f)
 void flow_retire(struct flow_table *t, struct flow *old, struct flow *successor)
 {
 	bucket_leave(t, old);
+	old->tell_again = old->told > 0;
 	successor->older = old;
 	old->newer = successor;
 	for (int way = 0; way < WAYS; way++) {
@@ -341,6 +342,11 @@ void flow_remove(struct flow_table *t, struct flow *f)
 	f->next = t->unused;
 	t->unused = f;
 	t->count--;
+}
+
+struct flow *flow_queue_tail(const struct flow_table *t, enum flow_queue queue)
+{
+	return t->queue[queue].tail;
 }
 
 struct flow *flow_queue_head(const struct flow_table *t, enum flow_queue queue)

@@ -63,6 +63,7 @@ struct flow {
 	bool attempt;             /* at its last segment it was no more than an unanswered SYN */
 	bool recently_ended;      /* waits in the ring to be packed */
 	bool tell_again;          /* something may have changed since it was told */
+	bool unsettled;           /* it was told while its TIME_WAIT was still watched */
 };
 
 enum { FLOW_LANES_MAX = 64 };
@@ -96,6 +97,8 @@ void flow_remove(struct flow_table *table, struct flow *flow);
 /* To the end of a queue: it was active now. */
 void flow_touch(struct flow_table *table, struct flow *flow, enum flow_queue queue, int64_t now_ns);
 struct flow *flow_queue_head(const struct flow_table *table, enum flow_queue queue);
+/* The one active last. */
+struct flow *flow_queue_tail(const struct flow_table *table, enum flow_queue queue);
 /* Every flow once, in no order. The visitor must not add or remove any. */
 void flow_each(struct flow_table *table, void (*visit)(struct flow *flow));
 size_t flow_count(const struct flow_table *table);

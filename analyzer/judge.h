@@ -6,6 +6,7 @@
 #include "analyzer/connection.h"
 #include "analyzer/engine.h"
 #include "analyzer/flow_table.h"
+#include "analyzer/losses.h"
 #include "analyzer/verdict.h"
 
 /* At most four findings of each code and side, two sides and none. */
@@ -17,6 +18,7 @@ struct judge_end {
 	int64_t until_ns; /* end of observation; the next incarnation is looked at by itself */
 	int64_t two_msl_ns, stuck_ns;
 	enum ladder_policy ladders;
+	const struct losses *losses;     /* what the capture lost */
 	const struct epilogue *epilogue; /* what the readers of its streams found */
 };
 

@@ -435,6 +435,25 @@ static void tell_limits(struct list *l, const struct connection *c)
 		    "The history column holds the first %d letters only.", ZEEK_HISTORY_MAX);
 }
 
+/* What was lost while its segments came, or while it still could go on. */
+static void tell_losses(struct list *l, const struct connection *c, const struct judge_end *end,
+			const struct verdict *v)
+{
+	bool ended = v->end_reason == END_CLOSED || v->end_reason == END_RESET;
+	int64_t until_ns = ended || end->until_ns < v->last_ns ? v->last_ns : end->until_ns;
+	struct moment at = {.file = c->first_file};
+	uint64_t packets = losses_within(end->losses, v->first_ns, until_ns, &at.ts_ns);
+
+	if (packets == 0)
+		return;
+	if (at.ts_ns < v->first_ns)
+		at.ts_ns = v->first_ns;
+	add(l, FINDING_CAPTURE_LOSS, SIDE_NONE, &at, packets,
+	    "The capture lost %" PRIu64 " packet%s while this connection was open: some of its may "
+	    "be missing.",
+	    packets, plural(packets));
+}
+
 size_t judge_findings(const struct connection *c, const struct rst_hypothesis *reset,
 		      const struct judge_end *end, const struct verdict *v, struct judge_room *room)
 {
@@ -446,6 +465,7 @@ size_t judge_findings(const struct connection *c, const struct rst_hypothesis *r
 	tell_time_wait(&l, c, v);
 	tell_stuck(&l, c, end, v);
 	tell_limits(&l, c);
+	tell_losses(&l, c, end, v);
 	tell_risks(&l, end->epilogue);
 	return l.count;
 }

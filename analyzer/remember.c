@@ -162,7 +162,7 @@ static bool keep_regular(struct engine *e, struct flow *f)
 	return true;
 }
 
-static void pack(struct engine *e, struct flow *f)
+void remember_small(struct engine *e, struct flow *f)
 {
 	if (f->regular && !keep_regular(e, f))
 		leave_regular(e, f);
@@ -179,7 +179,7 @@ static void schedule_pack(struct engine *e, struct flow *f)
 	if (*place) {
 		(*place)->recently_ended = false;
 		if (remember_is_open(*place))
-			pack(e, *place);
+			remember_small(e, *place);
 	}
 	*place = f;
 	f->recently_ended = true;

@@ -21,6 +21,8 @@ struct regular *remember_regular(struct engine *e, struct flow *flow);
 struct connection *remember_glance(struct engine *e, struct flow *flow);
 /* Accounts for what a flow's connection holds now, and makes it small once it has ended. */
 void remember_settle(struct engine *e, struct flow *flow);
+/* One that has ended is made small, whatever has ended since. */
+void remember_small(struct engine *e, struct flow *flow);
 /* It is about to be forgotten. */
 void remember_no_more(struct engine *e, struct flow *flow);
 /* Bytes of connections, flows and the duplicates' window. */

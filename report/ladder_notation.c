@@ -143,7 +143,7 @@ static bool is_of_content(const char *code)
 	enum finding_code number = finding_code_of(code);
 
 	return strncmp(code, "icmp-", 5) == 0 ||
-	       (number >= FINDING_OVERLAP_CONFLICT && number <= FINDING_DPI_RISK);
+	       (number >= FINDING_OVERLAP_CONFLICT && number <= FINDING_CAPTURE_LOSS);
 }
 
 static bool finding_told(const struct limits *limits, const char *code)

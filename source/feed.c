@@ -73,6 +73,30 @@ void feed_close(struct feed *feed)
 	free(feed);
 }
 
+struct feed *feed_of_interfaces(const char *const *names, size_t count, struct error *err)
+{
+	struct feed *feed = calloc(1, sizeof(*feed));
+
+	if (feed != NULL)
+		feed->inputs = calloc(count, sizeof(*feed->inputs));
+	for (size_t i = 0; feed != NULL && feed->inputs != NULL && i < count; i++) {
+		if (!input_interface(&feed->inputs[i], names[i], (uint32_t)i))
+			break;
+		feed->input_count++;
+	}
+	if (feed != NULL && feed->input_count == count)
+		return feed;
+	error_set(err, "out of memory");
+	feed_close(feed);
+	return NULL;
+}
+
+bool feed_tell(struct feed *feed, size_t index, const struct feed_interface *counts,
+	       struct error *err)
+{
+	return input_tell(&feed->inputs[index], counts, err);
+}
+
 /* The input whose head is earliest; of equal ones the first. NULL: none has a head. */
 static struct input *feed_earliest(struct feed *feed)
 {

@@ -53,6 +53,18 @@ enum feed_result {
 /* NULL with err on a bad filter expression or no memory. A file that cannot be opened is not an
  * error here: its feed_file says so, and the others are read. */
 struct feed *feed_open(const struct feed_config *config, struct error *err);
+/* What was counted of an interface, whose packets come another way. */
+struct feed_interface {
+	uint64_t packets, bytes, wire_bytes, backwards;
+	int64_t first_ns, last_ns;
+	uint32_t linktype; /* valid where packets > 0 */
+};
+
+/* A feed that is no file's: interfaces. feed_next gives nothing of it. NULL with err without memory. */
+struct feed *feed_of_interfaces(const char *const *names, size_t count, struct error *err);
+/* Of such a feed: what is known of an interface now. False with err without memory. */
+bool feed_tell(struct feed *feed, size_t index, const struct feed_interface *counts,
+	       struct error *err);
 enum feed_result feed_next(struct feed *feed, struct packet *packet, struct error *err);
 size_t feed_file_count(const struct feed *feed);
 /* Complete once feed_next has returned FEED_END, true so far before. */

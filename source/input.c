@@ -133,6 +133,33 @@ static bool input_linktype(struct input *in, uint32_t linktype, struct error *er
 	return true;
 }
 
+bool input_interface(struct input *in, const char *name, uint32_t index)
+{
+	in->path = strdup(name);
+	if (in->path == NULL)
+		return false;
+	in->file.path = in->path;
+	in->file.format = "live";
+	in->file.opened = true;
+	in->file.interfaces = 1;
+	in->index = index;
+	in->ended = true;
+	return true;
+}
+
+bool input_tell(struct input *in, const struct feed_interface *counts, struct error *err)
+{
+	struct feed_file *file = &in->file;
+
+	file->packets = counts->packets;
+	file->bytes = counts->bytes;
+	file->wire_bytes = counts->wire_bytes;
+	file->backwards = counts->backwards;
+	file->first_ns = counts->first_ns;
+	file->last_ns = counts->last_ns;
+	return counts->packets == 0 || input_linktype(in, counts->linktype, err);
+}
+
 static bool input_count(struct input *in, const struct packet *packet, struct error *err)
 {
 	struct feed_file *file = &in->file;

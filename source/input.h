@@ -31,6 +31,10 @@ struct input {
  * cannot be opened has its problem; false only where there is no memory. */
 bool input_open(struct input *input, const char *path, uint32_t index, size_t block,
 		struct error *err);
+/* The same for an interface, of which there is nothing to read. */
+bool input_interface(struct input *input, const char *name, uint32_t index);
+/* Sets what is known of it. False with err without memory. */
+bool input_tell(struct input *input, const struct feed_interface *counts, struct error *err);
 void input_close(struct input *input);
 
 /* Reads on to the next head. held: the head before, as copied by the caller, whose data stays valid
