@@ -115,8 +115,11 @@ bool engine_tell(struct engine *e, struct flow *f, struct connection *c, enum en
 	verdict->again = f->told > 0;
 	verdict->settled = verdict->again && !f->tell_again;
 	f->unsettled = false;
-	if (!verdict->again)
+	if (!verdict->again) {
 		f->told = ++e->counts.connections;
+		if (e->config.numbers)
+			f->told = atomic_fetch_add(e->config.numbers, 1) + 1;
+	}
 	verdict->number = f->told;
 	f->tell_again = false;
 	return e->sink.verdict(e->sink.context, verdict, err);

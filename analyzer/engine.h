@@ -7,6 +7,7 @@
 #ifndef LASTACK_ANALYZER_ENGINE_H
 #define LASTACK_ANALYZER_ENGINE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,6 +37,8 @@ struct engine_config {
 	int64_t early_ns; /* a connection that has ended is told after this silence, at the next
 	                       * engine_tick, and once more if that changes; 0: when it is forgotten.
 	                       * Those whose streams are read wait in any case */
+	/* Numbers of verdicts, drawn by several engines from one counter; NULL: each counts its own. */
+	_Atomic uint64_t *numbers;
 	uint8_t hash_key[16];
 	/* For tests: watch every connection in full from its first segment on; the same verdicts, slower. */
 	bool no_short_way;

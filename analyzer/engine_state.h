@@ -20,15 +20,15 @@ struct engine {
 	struct flow_table *table;
 	struct duplicates *duplicates; /* NULL with keep_duplicates */
 	int64_t two_msl_ns;
-	int64_t now_ns;      /* largest confirmed time of any packet */
-	bool now_known;      /* a time was confirmed */
-	int64_t latest_ns;   /* largest time of any packet */
-	int64_t stand_in_ns; /* largest time that stood in for a confirmed one */
-	int64_t expiry_ns;   /* no flow is to be forgotten before now_ns gets here */
-	int64_t ticked_ns;   /* largest time that a tick told */
+	int64_t now_ns;         /* largest confirmed time of any packet */
+	bool now_known;         /* a time was confirmed */
+	int64_t latest_ns;      /* largest time of any packet */
+	int64_t stand_in_ns;    /* largest time that stood in for a confirmed one */
+	int64_t expiry_ns;      /* no flow is to be forgotten before now_ns gets here */
+	int64_t ticked_ns;      /* largest time that a tick told */
 	int64_t early_until_ns; /* who has ended and was active up to here is told */
-	uint64_t ordinal;    /* segments so far */
-	size_t memory;       /* of connections, live and packed */
+	uint64_t ordinal;       /* segments so far */
+	size_t memory;          /* of connections, live and packed */
 	struct flow *ended[ENDED_RING];
 	uint32_t ended_next;
 	struct connection glance; /* a regular connection expanded to be looked at, no more */

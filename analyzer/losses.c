@@ -12,8 +12,7 @@ void losses_add(struct losses *l, int64_t from_ns, int64_t to_ns, uint64_t packe
 		memmove(l->loss, l->loss + 1, (LOSSES_MAX - 1) * sizeof(l->loss[0]));
 		l->count--;
 	}
-	l->loss[l->count++] =
-		(struct loss){.from_ns = from_ns, .to_ns = to_ns, .packets = packets};
+	l->loss[l->count++] = (struct loss){.from_ns = from_ns, .to_ns = to_ns, .packets = packets};
 }
 
 uint64_t losses_within(const struct losses *l, int64_t from_ns, int64_t to_ns, int64_t *at_ns)

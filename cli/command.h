@@ -16,6 +16,7 @@ enum exit_code { /* the contract's */
 /* argv without the program's and the command's name. */
 enum exit_code command_analyze(int argc, char **argv);
 enum exit_code command_extract(int argc, char **argv);
+enum exit_code command_monitor(int argc, char **argv);
 enum exit_code command_query(int argc, char **argv);
 enum exit_code command_report(int argc, char **argv);
 enum exit_code command_show(int argc, char **argv);

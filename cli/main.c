@@ -22,6 +22,7 @@ static const struct command {
 	{"analyze", command_analyze,
 	 "read capture files, store every connection, print the report"},
 	{"extract", command_extract, "write the byte streams of connections, or their packets"},
+	{"monitor", command_monitor, "watch interfaces, store every connection as it ends"},
 	{"query", command_query, "list connections of a database, filtered"},
 	{"report", command_report, "print the teardown report of a database"},
 	{"show", command_show, "show one connection: verdict, states, findings, ladder"},

@@ -19,6 +19,8 @@ static const char *const statement_sql[STORE_STATEMENTS] = {
 		" half_close_bytes, handshake_rtt_ns, end_back_ns, time_wait_observed_ns,"
 		" application_id)"
 		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[SETTLE_CONNECTION] =
+		"UPDATE connections SET outcome_id = ?2, time_wait_observed_ns = ?3 WHERE id = ?1",
 	[ADD_LOSSES] = "INSERT INTO losses VALUES(?,?,?,?,?,?,?,?)",
 	[ADD_RESETS] = "INSERT INTO resets VALUES(?,?,?,?,?,?,?,?)",
 	[ADD_SILENCE] = "INSERT INTO silences VALUES(?,?)",
@@ -352,6 +354,21 @@ static bool add_ladder(struct store *store, const struct verdict *v, int64_t id,
 	sqlite3_bind_int64(s, 1, id);
 	sqlite3_bind_blob(s, 2, store->ladder, (int)size, SQLITE_STATIC);
 	return run(store, ADD_LADDER, err);
+}
+
+bool connection_settle(struct store *store, const struct verdict *verdict, struct error *err)
+{
+	sqlite3_stmt *s = store->statement[SETTLE_CONNECTION];
+	int64_t outcome;
+
+	if (!verdict_is_regular(verdict))
+		return connection_add(store, verdict, err);
+	if (!dictionary_outcome(store->dictionaries, verdict, TIMELINE_REGULAR, &outcome, err))
+		return store_failed(store, err);
+	sqlite3_bind_int64(s, 1, store->first_connection + (int64_t)verdict->number - 1);
+	sqlite3_bind_int64(s, 2, outcome);
+	bind_ns(s, 3, observed_to_store(store, verdict));
+	return run(store, SETTLE_CONNECTION, err);
 }
 
 bool connection_add(struct store *store, const struct verdict *verdict, struct error *err)

@@ -304,7 +304,8 @@ static bool put_captures(struct store *store, const struct recording *recording,
 
 static bool add_linktypes(struct store *store, const struct recording *recording, struct error *err)
 {
-	sqlite3_stmt *s = prepare(store, "INSERT INTO capture_linktypes VALUES(?,?,?)", err);
+	sqlite3_stmt *s = prepare(store, "INSERT OR REPLACE INTO capture_linktypes VALUES(?,?,?)",
+				  err);
 	bool ok = s != NULL;
 
 	for (size_t i = 0; ok && i < feed_file_count(recording->feed); i++) {
@@ -323,7 +324,7 @@ static bool add_linktypes(struct store *store, const struct recording *recording
 
 static bool add_reasons(struct store *store, const struct decode_counts *decoded, struct error *err)
 {
-	sqlite3_stmt *s = prepare(store, "INSERT INTO decode_counts VALUES(?,?,?)", err);
+	sqlite3_stmt *s = prepare(store, "INSERT OR REPLACE INTO decode_counts VALUES(?,?,?)", err);
 	bool ok = s != NULL;
 
 	for (int reason = 0; ok && reason < DECODE_REASONS; reason++) {
@@ -364,6 +365,12 @@ static bool insert_recording(struct store *store, const struct recording *record
 	return ok;
 }
 
+/* A live run that is going on has reserved ids up to its last_connection. */
+static const char next_connection_sql[] =
+	"SELECT max(coalesce((SELECT max(id) FROM connections), 0),"
+	" coalesce((SELECT max(last_connection) FROM recordings WHERE live AND NOT finished), 0)) "
+	"+ 1";
+
 bool recording_add(struct store *store, const struct recording *recording, struct error *err)
 {
 	char *identity;
@@ -371,8 +378,7 @@ bool recording_add(struct store *store, const struct recording *recording, struc
 
 	if (!number_of(store, "SELECT max(id) + 1 FROM recordings", &store->recording_id, err) ||
 	    !number_of(store, "SELECT max(id) + 1 FROM captures", &store->capture_base, err) ||
-	    !number_of(store, "SELECT max(id) + 1 FROM connections", &store->first_connection,
-		       err) ||
+	    !number_of(store, next_connection_sql, &store->first_connection, err) ||
 	    !identity_of(recording, &identity, err))
 		return false;
 	if (store->recording_id == 0)

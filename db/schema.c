@@ -325,17 +325,38 @@ static bool create_tables_2(sqlite3 *db, struct error *err)
 bool schema_create(sqlite3 *db, struct error *err)
 {
 	return create_tables(db, table_sql, sizeof(table_sql) / sizeof(table_sql[0]), err) &&
-	       create_tables_2(db, err) && schema_create_views(db, err) &&
+	       create_tables_2(db, err) && schema_create_live(db, err) &&
+	       schema_create_views(db, err) &&
 	       pragma_set(db, "application_id", SCHEMA_APPLICATION_ID, err) &&
 	       pragma_set(db, "user_version", SCHEMA_VERSION, err);
+}
+
+/* PRAGMA user_version; -1 where it cannot be read. */
+static int version_of(sqlite3 *db)
+{
+	sqlite3_stmt *s;
+	int version = -1;
+
+	if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &s, NULL) == SQLITE_OK &&
+	    sqlite3_step(s) == SQLITE_ROW)
+		version = sqlite3_column_int(s, 0);
+	sqlite3_finalize(s);
+	return version;
 }
 
 /* Version 1 knew no applications: its table of them is empty. */
 bool schema_migrate(sqlite3 *db, struct error *err)
 {
-	return schema_drop_views(db, err) && schema_run(db, "DROP TABLE applications", err) &&
-	       create_tables_2(db, err) && schema_create_views(db, err) &&
-	       schema_create_indexes(db, err) &&
+	int version = version_of(db);
+
+	if (!schema_drop_views(db, err))
+		return false;
+	if (version < 2 &&
+	    (!schema_run(db, "DROP TABLE applications", err) || !create_tables_2(db, err)))
+		return false;
+	if (version < 3 && !schema_create_live(db, err))
+		return false;
+	return schema_create_views(db, err) && schema_create_indexes(db, err) &&
 	       pragma_set(db, "user_version", SCHEMA_VERSION, err);
 }
 

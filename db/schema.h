@@ -10,7 +10,7 @@
 
 enum {
 	SCHEMA_APPLICATION_ID = 0x4c535441, /* "LSTA" */
-	SCHEMA_VERSION = 2,                 /* PRAGMA user_version */
+	SCHEMA_VERSION = 3,                 /* PRAGMA user_version */
 	SCHEMA_VERSION_OLDEST = 1,          /* that schema_migrate brings up to date */
 };
 
@@ -33,6 +33,9 @@ bool schema_drop_indexes(sqlite3 *db, struct error *err);
 /* The views; in views.c. */
 bool schema_create_views(sqlite3 *db, struct error *err);
 bool schema_drop_views(sqlite3 *db, struct error *err);
+
+/* What live runs need, new in version 3; in live_schema.c. */
+bool schema_create_live(sqlite3 *db, struct error *err);
 
 /* Runs statements without results. */
 bool schema_run(sqlite3 *db, const char *sql, struct error *err);

@@ -9,6 +9,7 @@
 
 enum store_statement {
 	ADD_CONNECTION,
+	SETTLE_CONNECTION,
 	ADD_LOSSES,
 	ADD_RESETS,
 	ADD_SILENCE,
@@ -58,6 +59,8 @@ bool recording_drop_connection(struct store *store, int64_t id, struct error *er
 /* connection_rows.c: rows of one verdict */
 bool connection_prepare(struct store *store, struct error *err);
 bool connection_add(struct store *store, const struct verdict *verdict, struct error *err);
+/* Of a verdict that is told again, settled: its row is there already. */
+bool connection_settle(struct store *store, const struct verdict *verdict, struct error *err);
 
 /* Turns what SQLite says into a sentence with the file's name; returns false. */
 bool store_failed(struct store *store, struct error *err);

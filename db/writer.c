@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/verdict_copy.h"
+
 /* A batch holds some hundred verdicts, and the largest one there can be. */
 enum { BATCHES = 4, BATCH_BYTES = 256 * 1024 };
 
@@ -29,72 +31,6 @@ struct writer {
 	unsigned filling, draining; /* the engine's and the writer's place in it */
 };
 
-static size_t aligned(size_t bytes)
-{
-	return (bytes + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
-}
-
-static size_t text_bytes(const char *text)
-{
-	return text ? strlen(text) + 1 : 0;
-}
-
-/* The names of risks are nDPI's own and stay. */
-static size_t application_bytes(const struct application *a)
-{
-	if (!a)
-		return 0;
-	return aligned(sizeof(*a)) + aligned(text_bytes(a->name)) +
-	       aligned(text_bytes(a->category)) + aligned(text_bytes(a->server_name)) +
-	       aligned(a->risk_count * sizeof(*a->risks));
-}
-
-static size_t size_of(const struct verdict *v)
-{
-	return aligned(sizeof(*v)) + application_bytes(v->application) +
-	       aligned(v->mark_count * sizeof(*v->marks)) + aligned(text_bytes(v->history)) +
-	       aligned(v->finding_count * sizeof(*v->findings)) +
-	       aligned(v->timeline_count * sizeof(*v->timeline)) +
-	       aligned(v->ladder_count * sizeof(*v->ladder));
-}
-
-/* NULL for nothing. */
-static void *put(struct batch *b, const void *items, size_t bytes)
-{
-	void *at = b->bytes + b->used;
-
-	if (bytes == 0)
-		return NULL;
-	memcpy(at, items, bytes);
-	b->used += aligned(bytes);
-	return at;
-}
-
-static struct application *put_application(struct batch *b, const struct application *a)
-{
-	struct application *copy = put(b, a, a ? sizeof(*a) : 0);
-
-	if (!copy)
-		return NULL;
-	copy->name = put(b, a->name, text_bytes(a->name));
-	copy->category = put(b, a->category, text_bytes(a->category));
-	copy->server_name = put(b, a->server_name, text_bytes(a->server_name));
-	copy->risks = put(b, a->risks, a->risk_count * sizeof(*a->risks));
-	return copy;
-}
-
-static void put_verdict(struct batch *b, const struct verdict *v)
-{
-	struct verdict *copy = put(b, v, sizeof(*v));
-
-	copy->history = put(b, v->history, text_bytes(v->history));
-	copy->application = put_application(b, v->application);
-	copy->marks = put(b, v->marks, v->mark_count * sizeof(*v->marks));
-	copy->findings = put(b, v->findings, v->finding_count * sizeof(*v->findings));
-	copy->timeline = put(b, v->timeline, v->timeline_count * sizeof(*v->timeline));
-	copy->ladder = put(b, v->ladder, v->ladder_count * sizeof(*v->ladder));
-}
-
 static bool write_batch(const struct writer *w, const struct batch *b, struct error *err)
 {
 	for (size_t at = 0; at < b->used;) {
@@ -102,7 +38,7 @@ static bool write_batch(const struct writer *w, const struct batch *b, struct er
 
 		if (!w->write(w->context, v, err))
 			return false;
-		at += size_of(v);
+		at += verdict_copy_size(v);
 	}
 	return true;
 }
@@ -205,13 +141,16 @@ static bool hand_over(struct writer *w, struct error *err)
 
 bool writer_put(struct writer *w, const struct verdict *v, struct error *err)
 {
-	size_t size = size_of(v);
+	size_t size = verdict_copy_size(v);
+	struct batch *b;
 
 	if (size > BATCH_BYTES)
 		return error_set(err, "a verdict of %zu bytes is too large to store", size);
 	if (w->batch[w->filling % BATCHES].used + size > BATCH_BYTES && !hand_over(w, err))
 		return false;
-	put_verdict(&w->batch[w->filling % BATCHES], v);
+	b = &w->batch[w->filling % BATCHES];
+	verdict_copy(b->bytes + b->used, v);
+	b->used += size;
 	return true;
 }
 

@@ -32,7 +32,8 @@ enum ring_loss { RING_LOSS_KERNEL, RING_LOSS_INTERFACE, RING_LOSS_OWN, RING_LOSS
 /* What the writer tells beside the packets; a lone atomic each. */
 struct ring_board {
 	_Atomic uint64_t lost[RING_LOSSES];
-	_Atomic uint64_t packets, bytes; /* taken so far, the lost ones left out; bytes on the wire */
+	_Atomic uint64_t packets,
+		bytes; /* taken so far, the lost ones left out; bytes on the wire */
 	_Atomic uint32_t linktype;
 	_Atomic uint32_t ended; /* 1: the writer is done, what is published is all there is */
 	/* The writer's clock, where it is not the machine's: a file that is replayed. 0: it is. */

@@ -20,24 +20,25 @@ struct live {
  * authentication headers, behind which TCP may lie. UDP is a tunnel by its destination port: VXLAN with
  * its two other ports, GENEVE. An ICMP error has one of five types; ICMPv6 errors are those below 128.
  * Behind an extension header of IPv6 (fragments are one) may be anything. */
-#define UDP_TUNNELS "(udp dst port 4789 or udp dst port 4790 or udp dst port 8472 or udp dst port 6081)"
-#define IP4_WANTED                                                                       \
-	"(ip and (ip[6:2] & 0x3fff != 0 or ip[9] = 6 or ip[9] = 4 or ip[9] = 41 or "     \
-	"ip[9] = 47 or ip[9] = 51 or " UDP_TUNNELS " or (icmp and (icmp[0] = 3 or "      \
+#define UDP_TUNNELS \
+	"(udp dst port 4789 or udp dst port 4790 or udp dst port 8472 or udp dst port 6081)"
+#define IP4_WANTED                                                                   \
+	"(ip and (ip[6:2] & 0x3fff != 0 or ip[9] = 6 or ip[9] = 4 or ip[9] = 41 or " \
+	"ip[9] = 47 or ip[9] = 51 or " UDP_TUNNELS " or (icmp and (icmp[0] = 3 or "  \
 	"icmp[0] = 4 or icmp[0] = 5 or icmp[0] = 11 or icmp[0] = 12))))"
-#define IP6_WANTED                                                                       \
-	"(ip6 and (ip6[6] = 6 or ip6[6] = 4 or ip6[6] = 41 or ip6[6] = 47 or "           \
-	"ip6[6] = 51 or ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 44 or ip6[6] = 60 or "     \
-	"ip6[6] = 135 or ip6[6] = 139 or ip6[6] = 140 or " UDP_TUNNELS " or "            \
+#define IP6_WANTED                                                                   \
+	"(ip6 and (ip6[6] = 6 or ip6[6] = 4 or ip6[6] = 41 or ip6[6] = 47 or "       \
+	"ip6[6] = 51 or ip6[6] = 0 or ip6[6] = 43 or ip6[6] = 44 or ip6[6] = 60 or " \
+	"ip6[6] = 135 or ip6[6] = 139 or ip6[6] = 140 or " UDP_TUNNELS " or "        \
 	"(ip6[6] = 58 and ip6[40] < 128)))"
 /* Linux takes the outer VLAN tag out of a frame before a filter sees it, so that what is above meets
  * tagged frames, too. A tag that is still there (a second one, or one that goes out in software), MPLS,
  * PPPoE and the like are let through whole: the decoder looks into them. 'vlan' and 'mpls' would shift
  * everything behind them in the expression. */
-#define TAGS_WANTED                                                                      \
-	"ether proto 0x8100 or ether proto 0x88a8 or ether proto 0x9100 or "             \
-	"ether proto 0x9200 or ether proto 0x8847 or ether proto 0x8848 or "             \
-	"ether proto 0x8864 or ether proto 0x880b or ether proto 0x6558 or "             \
+#define TAGS_WANTED                                                          \
+	"ether proto 0x8100 or ether proto 0x88a8 or ether proto 0x9100 or " \
+	"ether proto 0x9200 or ether proto 0x8847 or ether proto 0x8848 or " \
+	"ether proto 0x8864 or ether proto 0x880b or ether proto 0x6558 or " \
 	"ether proto 0x8903"
 
 const char *live_default_filter(bool ethernet)

@@ -17,7 +17,7 @@ struct live;
 enum {
 	LIVE_SNAPLEN_HEADERS = 256, /* enough for the headers of a segment in two tunnels */
 	LIVE_SNAPLEN_ALL = 262144,  /* for those who read streams */
-	LIVE_DELAY_MS = 50          /* the kernel hands packets over after this time at the latest */
+	LIVE_DELAY_MS = 50 /* the kernel hands packets over after this time at the latest */
 };
 
 struct live_config {

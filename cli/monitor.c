@@ -1,0 +1,123 @@
+/* lastack monitor: interfaces in, rows out, for as long as it is let. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/monitor_options.h"
+#include "cli/run_setup.h"
+#include "cli/terminal.h"
+#include "monitor/board.h"
+#include "monitor/front.h"
+#include "source/live.h"
+
+/* Who talks to people. */
+struct telling {
+	const struct monitor_options *options;
+	const struct board *board;
+};
+
+static void remark(void *context, const char *text)
+{
+	const struct telling *telling = context;
+
+	if (!telling->options->analyze.quiet)
+		complain("%s", text);
+}
+
+static bool ready(void *context, struct error *err)
+{
+	const struct telling *telling = context;
+
+	(void)err;
+	/* place for the view, the lines and the metrics: opened here, drawn in turn() */
+	if (!telling->options->analyze.quiet)
+		complain("watching %s%s; rows go to %s", telling->options->interfaces.items[0],
+			 telling->options->interfaces.count > 1 ? " and others" : "",
+			 telling->options->analyze.database);
+	return true;
+}
+
+static void tell_end(const struct telling *telling)
+{
+	const struct board *b = telling->board;
+	uint64_t drops[BOARD_DROPS] = {0};
+
+	for (uint32_t i = 0; i < b->interface_count; i++)
+		for (int d = 0; d < BOARD_DROPS; d++)
+			drops[d] += b->interfaces[i].drops[d];
+	complain("%" PRIu64 " packets, %" PRIu64 " connections; lost: %" PRIu64
+		 " in the kernel, %" PRIu64 " at the interface, %" PRIu64
+		 " here; rows lost: %" PRIu64,
+		 b->packets, b->connections, drops[BOARD_DROP_KERNEL], drops[BOARD_DROP_INTERFACE],
+		 drops[BOARD_DROP_OWN], b->rows_lost);
+}
+
+static bool configure(const struct monitor_options *o, struct monitor_config *config,
+		      struct error *err)
+{
+	*config = (struct monitor_config){
+		.interface_count = o->interfaces.count,
+		.filter = o->analyze.filter,
+		.snaplen = (uint32_t)o->snaplen,
+		.buffer = o->buffer,
+		.promiscuous = o->promiscuous,
+		.workers = o->workers,
+		.dpi = o->dpi,
+		.recording = run_recording(&o->analyze, false),
+		.database = o->analyze.database,
+		.backlog = o->backlog,
+		.batch_rows = 20000,
+		.keep_ns = o->keep_ns,
+		.keep_bytes = o->keep_size,
+		.user = o->user,
+	};
+	for (size_t i = 0; i < o->interfaces.count; i++)
+		config->interface[i] = o->interfaces.items[i];
+	if (!run_engine(&o->analyze, &config->engine, err))
+		return false;
+	config->engine.early_ns = INT64_C(1000000000);
+	return true;
+}
+
+static enum exit_code run(const struct monitor_options *options, struct error *err)
+{
+	struct telling telling = {.options = options};
+	struct front_hooks hooks = {.context = &telling, .ready = ready, .remark = remark};
+	struct monitor_config config;
+	struct board *board;
+	bool ok;
+
+	if (!configure(options, &config, err))
+		return EXIT_FAILED;
+	board = board_new(err);
+	if (!board)
+		return EXIT_FAILED;
+	telling.board = board;
+	ok = front_run(&config, board, &hooks, err);
+	if (ok && !options->analyze.quiet)
+		tell_end(&telling);
+	board_free(board);
+	return ok ? EXIT_DONE : EXIT_FAILED;
+}
+
+enum exit_code command_monitor(int argc, char **argv)
+{
+	struct monitor_options options;
+	struct error err = {""};
+	enum options_result result = monitor_options_parse(argc, argv, &options, &err);
+	enum exit_code code = EXIT_USAGE;
+
+	if (result == OPTIONS_HELP) {
+		monitor_usage(stdout);
+		code = EXIT_DONE;
+	} else if (result == OPTIONS_DONE && options.list) {
+		code = live_list(stdout, &err) ? EXIT_DONE : EXIT_FAILED;
+	} else if (result == OPTIONS_DONE) {
+		code = run(&options, &err);
+	}
+	if (err.text[0] != '\0')
+		complain("monitor: %s", err.text);
+	monitor_options_free(&options);
+	return code;
+}

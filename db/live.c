@@ -1,0 +1,585 @@
+#include "db/live.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "db/live_backlog.h"
+#include "db/live_private.h"
+#include "db/schema.h"
+
+#define SECOND_NS   INT64_C(1000000000)
+#define COMMIT_NS   SECOND_NS
+#define RETRY_NS    (SECOND_NS / 2)
+#define COUNTS_NS   (5 * SECOND_NS) /* between commits that bring nothing but counts */
+#define OPEN_MIN_NS (2 * SECOND_NS)
+
+/* Open connections may take this share of the time, 1 in so many. */
+enum { OPEN_SHARE = 20, WORKERS_MAX = 64 };
+/* Rows in one transaction at most, so that a backlog is written in pieces. */
+enum { TRANSACTION_ROWS = 50000 };
+
+struct open_part {
+	struct live_open *rows; /* owned */
+	size_t count;
+	int64_t as_of_ns, cost_ns;
+	bool wanted, there;
+};
+
+struct live_store {
+	struct live_store_config config;
+	struct backlog *backlog;
+	pthread_t thread;
+	pthread_mutex_t mutex; /* guards what follows, up to the thread's own */
+	pthread_cond_t wake;
+	struct live_counts counts;
+	bool counted; /* counts are new */
+	bool reopen, closing;
+	int64_t give_up_ns; /* CLOCK_MONOTONIC; while closing */
+	struct live_store_status status;
+	struct open_part open[WORKERS_MAX];
+	/* the thread's own */
+	struct live_file file;
+	struct retention retention;
+	struct backlog_chunk *first, *last; /* taken, not committed */
+	struct live_counts latest;
+	uint64_t highest;                     /* number of a verdict told so far */
+	int64_t open_next_ns, counts_next_ns; /* CLOCK_MONOTONIC */
+	bool left;                            /* rows were left behind at the end */
+	struct error trouble;
+};
+
+static int64_t clock_ns(clockid_t id)
+{
+	struct timespec t = {0};
+
+	clock_gettime(id, &t);
+	return (int64_t)t.tv_sec * SECOND_NS + t.tv_nsec;
+}
+
+static int64_t monotonic_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+/* ---- transactions ---- */
+
+static bool begin(struct live_store *live, struct error *err)
+{
+	struct live_file *file = &live->file;
+
+	if (!schema_run(file->store->file.db, "BEGIN IMMEDIATE", err))
+		return store_failed(file->store, err);
+	if (live_rows_dictionaries(file, false, err))
+		return true;
+	store_rollback(file->store);
+	return false;
+}
+
+static enum live_store_state state_of(sqlite3 *db)
+{
+	int code = sqlite3_errcode(db) & 0xff;
+
+	if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+		return LIVE_STORE_LOCKED;
+	return code == SQLITE_FULL ? LIVE_STORE_FULL : LIVE_STORE_FAILED;
+}
+
+/* What stands in the way is said, and kept until a commit succeeds. */
+static void note_trouble(struct live_store *live, enum live_store_state state,
+			 const struct error *err)
+{
+	pthread_mutex_lock(&live->mutex);
+	live->status.state = state;
+	snprintf(live->status.trouble, sizeof(live->status.trouble), "%.255s", err->text);
+	pthread_mutex_unlock(&live->mutex);
+	live->trouble = *err;
+}
+
+static bool failed(struct live_store *live, const struct error *err)
+{
+	enum live_store_state state = state_of(live->file.store->file.db);
+
+	store_rollback(live->file.store);
+	live->file.data_version = -1; /* ids in the caches may be of rows that are gone again */
+	note_trouble(live, state, err);
+	return false;
+}
+
+static int64_t file_bytes(const struct live_store *live)
+{
+	struct stat st;
+
+	return stat(live->config.path, &st) == 0 ? (int64_t)st.st_size : 0;
+}
+
+static bool commit(struct live_store *live, uint64_t rows, struct error *err)
+{
+	struct live_file *file = &live->file;
+
+	if (!schema_run(file->store->file.db, "COMMIT", err))
+		return store_failed(file->store, err);
+	pthread_mutex_lock(&live->mutex);
+	live->status.state = LIVE_STORE_FINE;
+	live->status.trouble[0] = '\0';
+	live->status.rows += rows;
+	live->status.commits++;
+	live->status.last_commit_ns = clock_ns(CLOCK_REALTIME);
+	live->status.rows_expired = live->retention.expired;
+	live->status.bytes = file_bytes(live);
+	pthread_mutex_unlock(&live->mutex);
+	return true;
+}
+
+/* ---- rows ---- */
+
+struct writing {
+	struct live_store *live;
+	uint64_t rows;
+	struct error *err;
+};
+
+static bool write_one(void *context, const struct verdict *verdict)
+{
+	struct writing *w = context;
+	struct store *store = w->live->file.store;
+
+	if (verdict->number <= w->live->file.number_base) /* its row is in an earlier file */
+		return true;
+	w->rows++;
+	if (verdict->settled)
+		return connection_settle(store, verdict, w->err);
+	return connection_add(store, verdict, w->err);
+}
+
+static bool tell_one(void *context, const struct verdict *verdict)
+{
+	struct live_store *live = context;
+
+	if (verdict->number > live->highest)
+		live->highest = verdict->number;
+	if (live->config.told)
+		live->config.told(live->config.context, verdict,
+				  live->file.store->first_connection + (int64_t)verdict->number -
+					  1);
+	return true;
+}
+
+/* Takes over what waits; whoever looks on learns of it now, be it written or not. */
+static void take(struct live_store *live)
+{
+	struct backlog_chunk *chunk = backlog_take(live->backlog);
+
+	if (!chunk)
+		return;
+	if (live->last)
+		live->last->next = chunk;
+	else
+		live->first = chunk;
+	for (; chunk; chunk = chunk->next) {
+		backlog_each(chunk, tell_one, live);
+		live->last = chunk;
+	}
+}
+
+/* A transaction's worth of what was taken; *end: the first chunk that is not in it. */
+static bool write_rows(struct live_store *live, struct writing *w, struct backlog_chunk **end)
+{
+	struct backlog_chunk *chunk = live->first;
+
+	while (chunk && w->rows < TRANSACTION_ROWS) {
+		if (!backlog_each(chunk, write_one, w))
+			return false;
+		chunk = chunk->next;
+	}
+	*end = chunk;
+	return true;
+}
+
+static void drop_written(struct live_store *live, const struct backlog_chunk *end)
+{
+	while (live->first != end) {
+		struct backlog_chunk *chunk = live->first;
+
+		live->first = chunk->next;
+		backlog_done(live->backlog, chunk);
+	}
+	if (!live->first)
+		live->last = NULL;
+}
+
+/* ---- open connections ---- */
+
+static bool all_there(const struct live_store *live)
+{
+	for (size_t i = 0; i < live->config.worker_count; i++)
+		if (!live->open[i].there)
+			return false;
+	return true;
+}
+
+/* Moves the parts out; false: not all are there. */
+static bool take_open(struct live_store *live, struct open_part part[WORKERS_MAX])
+{
+	bool there;
+
+	pthread_mutex_lock(&live->mutex);
+	there = all_there(live);
+	for (size_t i = 0; there && i < live->config.worker_count; i++) {
+		part[i] = live->open[i];
+		live->open[i] = (struct open_part){0};
+	}
+	pthread_mutex_unlock(&live->mutex);
+	return there;
+}
+
+static void ask_open(struct live_store *live)
+{
+	int64_t now_ns = monotonic_ns();
+
+	if (now_ns < live->open_next_ns || live->config.worker_count == 0)
+		return;
+	live->open_next_ns = INT64_MAX; /* until it is there */
+	pthread_mutex_lock(&live->mutex);
+	for (size_t i = 0; i < live->config.worker_count; i++)
+		live->open[i].wanted = true;
+	pthread_mutex_unlock(&live->mutex);
+}
+
+static bool write_open(struct live_store *live, struct error *err)
+{
+	struct open_part part[WORKERS_MAX] = {{0}};
+	int64_t started_ns = monotonic_ns(), cost_ns = 0;
+	bool ok = true;
+
+	if (!take_open(live, part))
+		return true;
+	for (size_t i = 0; i < live->config.worker_count; i++) {
+		ok = ok && live_rows_open(&live->file, &live->config, part[i].rows, part[i].count,
+					  part[i].as_of_ns, i == 0, err);
+		cost_ns += part[i].cost_ns;
+		free(part[i].rows);
+	}
+	cost_ns += monotonic_ns() - started_ns;
+	live->open_next_ns = monotonic_ns() + (cost_ns * OPEN_SHARE > OPEN_MIN_NS
+						       ? cost_ns * OPEN_SHARE
+						       : OPEN_MIN_NS);
+	return ok;
+}
+
+/* ---- the thread ---- */
+
+static void take_counts(struct live_store *live)
+{
+	pthread_mutex_lock(&live->mutex);
+	live->latest = live->counts;
+	live->counted = false;
+	pthread_mutex_unlock(&live->mutex);
+}
+
+static bool transaction(struct live_store *live, bool finished, struct backlog_chunk **end,
+			struct error *err)
+{
+	struct writing w = {.live = live, .err = err};
+	struct live_file *file = &live->file;
+	int64_t now_ns = clock_ns(CLOCK_REALTIME);
+
+	if (!begin(live, err))
+		return failed(live, err);
+	take_counts(live);
+	if (!write_rows(live, &w, end) || !write_open(live, err) ||
+	    !live_rows_update(file, &live->latest, backlog_lost(live->backlog),
+			      live->retention.expired, now_ns, finished, err) ||
+	    !retention_step(&live->retention, file->store->file.db, now_ns, w.rows, err) ||
+	    !commit(live, w.rows, err))
+		return failed(live, err);
+	if (live->retention.hosts_changed)
+		file->data_version = -1;
+	live->retention.hosts_changed = false;
+	return true;
+}
+
+static bool anything_new(struct live_store *live)
+{
+	bool counted;
+
+	pthread_mutex_lock(&live->mutex);
+	counted = live->counted || all_there(live);
+	pthread_mutex_unlock(&live->mutex);
+	return live->first || (counted && monotonic_ns() >= live->counts_next_ns);
+}
+
+/* Commits what waits; false: it waits on. */
+static bool commit_all(struct live_store *live, bool finished)
+{
+	struct error err = {""};
+
+	take(live);
+	do {
+		struct backlog_chunk *end = NULL;
+
+		if (!transaction(live, false, &end, &err))
+			return false;
+		drop_written(live, end);
+	} while (live->first);
+	live->counts_next_ns = monotonic_ns() + COUNTS_NS;
+	if (finished) {
+		struct backlog_chunk *end = NULL;
+
+		return transaction(live, true, &end, &err);
+	}
+	retention_shrink(live->file.store->file.db, &err);
+	return true;
+}
+
+static bool begin_recording(struct live_store *live, struct error *err)
+{
+	struct live_file *file = &live->file;
+
+	if (!schema_run(file->store->file.db, "BEGIN IMMEDIATE", err))
+		return store_failed(file->store, err);
+	if (live_rows_interrupted(file, &live->config, err) &&
+	    live_rows_begin(file, clock_ns(CLOCK_REALTIME), err) &&
+	    (schema_run(file->store->file.db, "COMMIT", err) || store_failed(file->store, err)))
+		return true;
+	store_rollback(file->store);
+	return false;
+}
+
+static bool gives_up(struct live_store *live)
+{
+	bool over;
+
+	pthread_mutex_lock(&live->mutex);
+	over = live->closing && monotonic_ns() >= live->give_up_ns;
+	pthread_mutex_unlock(&live->mutex);
+	return over;
+}
+
+static bool open_next(struct live_store *live, struct error *err)
+{
+	struct live_file *file = &live->file;
+
+	if (!live_file_open(file, &live->config, err))
+		return false;
+	file->number_base = live->highest;
+	file->lost_before = backlog_lost(live->backlog);
+	file->expired_before = live->retention.expired;
+	if (begin_recording(live, err))
+		return true;
+	live_file_close(file);
+	return false;
+}
+
+/* The file that now has the name; the old one is finished and left. */
+static void reopen(struct live_store *live)
+{
+	struct error err = {""};
+	char text[1100];
+
+	if (!commit_all(live, true)) /* tried again later */
+		return;
+	pthread_mutex_lock(&live->mutex);
+	live->reopen = false;
+	pthread_mutex_unlock(&live->mutex);
+	live_file_close(&live->file);
+	while (!open_next(live, &err)) {
+		struct timespec wait = {.tv_nsec = RETRY_NS};
+
+		note_trouble(live, LIVE_STORE_FAILED, &err);
+		if (gives_up(live))
+			return;
+		nanosleep(&wait, NULL);
+	}
+	snprintf(text, sizeof(text), "%s: opened anew", live->config.path);
+	live->config.remark(live->config.context, text);
+}
+
+/* Until something is to be done; true: the store is being closed. */
+static bool wait_for_work(struct live_store *live, int64_t until_ns)
+{
+	struct timespec until = {.tv_sec = until_ns / SECOND_NS, .tv_nsec = until_ns % SECOND_NS};
+	bool closing;
+
+	pthread_mutex_lock(&live->mutex);
+	while (!live->closing && !live->reopen &&
+	       pthread_cond_timedwait(&live->wake, &live->mutex, &until) == 0)
+		if (backlog_rows(live->backlog) >= live->config.batch_rows)
+			break;
+	closing = live->closing;
+	pthread_mutex_unlock(&live->mutex);
+	return closing;
+}
+
+static void finish(struct live_store *live)
+{
+	live->left = !live->file.store;
+	while (!live->left && !commit_all(live, true)) {
+		struct timespec wait = {.tv_nsec = RETRY_NS / 5};
+
+		live->left = gives_up(live);
+		nanosleep(&wait, NULL);
+	}
+}
+
+static void *run(void *context)
+{
+	struct live_store *live = context;
+	int64_t next_ns = monotonic_ns() + COMMIT_NS;
+
+	while (!wait_for_work(live, next_ns)) {
+		bool wanted, ok = true;
+
+		take(live);
+		pthread_mutex_lock(&live->mutex);
+		wanted = live->reopen;
+		pthread_mutex_unlock(&live->mutex);
+		if (live->config.turn)
+			live->config.turn(live->config.context);
+		ask_open(live);
+		if (wanted)
+			reopen(live);
+		else if (anything_new(live))
+			ok = commit_all(live, false);
+		next_ns = monotonic_ns() + (ok ? COMMIT_NS : RETRY_NS);
+		if (!live->file.store)
+			break;
+	}
+	finish(live);
+	return NULL;
+}
+
+static bool start_thread(struct live_store *live)
+{
+	sigset_t all, before;
+	bool started;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	started = pthread_create(&live->thread, NULL, run, live) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return started;
+}
+
+static void release(struct live_store *live)
+{
+	for (size_t i = 0; i < WORKERS_MAX; i++)
+		free(live->open[i].rows);
+	drop_written(live, NULL);
+	backlog_free(live->backlog);
+	pthread_mutex_destroy(&live->mutex);
+	pthread_cond_destroy(&live->wake);
+	free(live);
+}
+
+struct live_store *live_store_open(const struct live_store_config *config, struct error *err)
+{
+	struct live_store *live = calloc(1, sizeof(*live));
+	pthread_condattr_t monotonic;
+
+	if (!live) {
+		error_set(err, "out of memory");
+		return NULL;
+	}
+	live->config = *config;
+	live->retention = (struct retention){.keep_ns = config->keep_ns,
+					     .keep_bytes = config->keep_bytes};
+	live->file.lock = -1;
+	pthread_mutex_init(&live->mutex, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&live->wake, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	live->backlog = backlog_new(config->backlog_bytes);
+	if (!live->backlog) {
+		error_set(err, "out of memory");
+	} else if (live_file_open(&live->file, config, err)) {
+		if (begin_recording(live, err) && start_thread(live))
+			return live;
+		if (err->text[0] == '\0')
+			error_set(err, "no thread for the database");
+		live_file_close(&live->file);
+	}
+	release(live);
+	return NULL;
+}
+
+void live_store_put(struct live_store *live, const struct verdict *verdict, int64_t by_ns)
+{
+	backlog_put(live->backlog, verdict, by_ns);
+	if (backlog_rows(live->backlog) == live->config.batch_rows)
+		pthread_cond_signal(&live->wake);
+}
+
+void live_store_count(struct live_store *live, const struct live_counts *counts)
+{
+	pthread_mutex_lock(&live->mutex);
+	live->counts = *counts;
+	live->counted = true;
+	pthread_mutex_unlock(&live->mutex);
+}
+
+void live_store_status(struct live_store *live, struct live_store_status *status)
+{
+	pthread_mutex_lock(&live->mutex);
+	*status = live->status;
+	pthread_mutex_unlock(&live->mutex);
+	status->backlog = backlog_rows(live->backlog);
+	status->rows_lost = backlog_lost(live->backlog);
+}
+
+bool live_store_wants_open(struct live_store *live, size_t worker)
+{
+	bool wanted;
+
+	pthread_mutex_lock(&live->mutex);
+	wanted = live->open[worker].wanted;
+	pthread_mutex_unlock(&live->mutex);
+	return wanted;
+}
+
+void live_store_put_open(struct live_store *live, size_t worker, struct live_open *rows,
+			 size_t count, int64_t as_of_ns, int64_t cost_ns)
+{
+	pthread_mutex_lock(&live->mutex);
+	free(live->open[worker].rows);
+	live->open[worker] = (struct open_part){.rows = rows,
+						.count = count,
+						.as_of_ns = as_of_ns,
+						.cost_ns = cost_ns,
+						.there = true};
+	pthread_mutex_unlock(&live->mutex);
+}
+
+void live_store_reopen(struct live_store *live)
+{
+	pthread_mutex_lock(&live->mutex);
+	live->reopen = true;
+	pthread_cond_signal(&live->wake);
+	pthread_mutex_unlock(&live->mutex);
+}
+
+bool live_store_close(struct live_store *live, int64_t patience_ns, struct live_store_status *last,
+		      struct error *err)
+{
+	bool ok;
+
+	pthread_mutex_lock(&live->mutex);
+	live->closing = true;
+	live->give_up_ns = monotonic_ns() + patience_ns;
+	pthread_cond_signal(&live->wake);
+	pthread_mutex_unlock(&live->mutex);
+	pthread_join(live->thread, NULL);
+	ok = !live->left;
+	if (!ok)
+		error_set(err, "%s; %zu rows were not stored", live->trouble.text,
+			  backlog_rows(live->backlog));
+	live_store_status(live, last);
+	live_file_close(&live->file);
+	release(live);
+	return ok;
+}

@@ -1,0 +1,134 @@
+#include "db/retention.h"
+
+#include <stddef.h>
+
+#include "db/schema.h"
+
+enum { STEP_MIN = 500, STEP_MAX = 20000, HOSTS_STEP = 2000, PAGES_STEP = 2000 };
+/* Hosts are looked at when this many connections have gone. */
+enum { ORPHANS_EVERY = 20000 };
+
+static int64_t number(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *s;
+	int64_t value = -1;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+		value = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return value;
+}
+
+int64_t retention_bytes(sqlite3 *db)
+{
+	int64_t pages = number(db, "PRAGMA page_count"),
+		spare = number(db, "PRAGMA freelist_count");
+
+	return (pages - spare) * number(db, "PRAGMA page_size");
+}
+
+/* The oldest ones by their first segment; ended: only those whose last one is older than :before, too. */
+static bool choose(sqlite3 *db, int64_t before_ns, uint64_t count, struct error *err)
+{
+	char sql[512];
+
+	sqlite3_snprintf(sizeof(sql), sql,
+			 "CREATE TEMP TABLE IF NOT EXISTS expired(id INTEGER PRIMARY KEY);"
+			 "DELETE FROM temp.expired;"
+			 "INSERT INTO temp.expired SELECT id FROM connections"
+			 " WHERE first_ns < %lld AND first_ns + duration_ns < %lld"
+			 " ORDER BY first_ns LIMIT %llu",
+			 (long long)before_ns, (long long)before_ns, (unsigned long long)count);
+	return schema_run(db, sql, err);
+}
+
+/* Children first; a connection is one row in each at most, or a few. */
+static const char delete_sql[] = "DELETE FROM mark_hits WHERE connection_id IN temp.expired;"
+				 "DELETE FROM finding_rows WHERE connection_id IN temp.expired;"
+				 "DELETE FROM ladders WHERE connection_id IN temp.expired;"
+				 "DELETE FROM states WHERE connection_id IN temp.expired;"
+				 "DELETE FROM dwells WHERE connection_id IN temp.expired;"
+				 "DELETE FROM reuses WHERE connection_id IN temp.expired;"
+				 "DELETE FROM resets WHERE connection_id IN temp.expired;"
+				 "DELETE FROM silences WHERE connection_id IN temp.expired;"
+				 "DELETE FROM losses WHERE connection_id IN temp.expired;"
+				 "DELETE FROM connections WHERE id IN temp.expired;";
+
+static bool expire(struct retention *r, sqlite3 *db, int64_t before_ns, uint64_t count,
+		   struct error *err)
+{
+	int64_t gone;
+
+	if (!choose(db, before_ns, count, err) || !schema_run(db, delete_sql, err))
+		return false;
+	gone = sqlite3_changes64(db); /* of the last statement */
+	r->expired += (uint64_t)gone;
+	r->since_orphans += (uint64_t)gone;
+	return true;
+}
+
+/* Hosts that no connection names any more, a range of ids a step; the other dictionaries are small, but for
+ * server names. */
+static bool drop_orphans(struct retention *r, sqlite3 *db, struct error *err)
+{
+	static const char others[] =
+		"DELETE FROM applications WHERE id NOT IN"
+		" (SELECT application_id FROM connections WHERE application_id IS NOT NULL);"
+		"DELETE FROM recordings WHERE live AND (finished OR interrupted) AND NOT EXISTS"
+		" (SELECT 1 FROM connections WHERE id BETWEEN first_connection AND last_connection)"
+		" AND id < (SELECT max(id) FROM recordings);"
+		"DELETE FROM capture_linktypes WHERE capture_id IN (SELECT id FROM captures"
+		" WHERE recording_id NOT IN (SELECT id FROM recordings));"
+		"DELETE FROM captures WHERE recording_id NOT IN (SELECT id FROM recordings);"
+		"DELETE FROM decode_counts WHERE recording_id NOT IN (SELECT id FROM recordings);";
+	char sql[400];
+
+	if (!r->orphans && r->since_orphans < ORPHANS_EVERY)
+		return true;
+	if (!r->orphans) {
+		r->orphans = true;
+		r->since_orphans = 0;
+		r->orphan_from = 0;
+	}
+	sqlite3_snprintf(sizeof(sql), sql,
+			 "DELETE FROM hosts WHERE id BETWEEN %lld AND %lld"
+			 " AND NOT EXISTS(SELECT 1 FROM connections WHERE initiator_id = hosts.id)"
+			 " AND NOT EXISTS(SELECT 1 FROM connections WHERE responder_id = hosts.id)",
+			 (long long)r->orphan_from, (long long)r->orphan_from + HOSTS_STEP - 1);
+	if (!schema_run(db, sql, err))
+		return false;
+	r->hosts_changed = r->hosts_changed || sqlite3_changes64(db) > 0;
+	r->orphan_from += HOSTS_STEP;
+	if (r->orphan_from <= number(db, "SELECT max(id) FROM hosts"))
+		return true;
+	r->orphans = false;
+	r->hosts_changed = true;
+	return schema_run(db, others, err);
+}
+
+bool retention_step(struct retention *r, sqlite3 *db, int64_t now_ns, uint64_t rows,
+		    struct error *err)
+{
+	uint64_t count = 2 * rows;
+
+	if (count < STEP_MIN)
+		count = STEP_MIN;
+	if (count > STEP_MAX)
+		count = STEP_MAX;
+	if (r->keep_ns > 0 && !expire(r, db, now_ns - r->keep_ns, count, err))
+		return false;
+	if (r->keep_bytes > 0 && retention_bytes(db) > (int64_t)r->keep_bytes &&
+	    !expire(r, db, INT64_MAX, count, err))
+		return false;
+	return drop_orphans(r, db, err);
+}
+
+bool retention_shrink(sqlite3 *db, struct error *err)
+{
+	char sql[64];
+
+	if (number(db, "PRAGMA auto_vacuum") != 2 || number(db, "PRAGMA freelist_count") < 64)
+		return true;
+	sqlite3_snprintf(sizeof(sql), sql, "PRAGMA incremental_vacuum(%d)", PAGES_STEP);
+	return schema_run(db, sql, err);
+}

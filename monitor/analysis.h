@@ -1,0 +1,29 @@
+/* The process that parses: rings in, database out. It has no socket and starts no program. */
+#ifndef LASTACK_MONITOR_ANALYSIS_H
+#define LASTACK_MONITOR_ANALYSIS_H
+
+#include "monitor/board.h"
+#include "monitor/clock.h"
+#include "monitor/config.h"
+#include "monitor/ring.h"
+
+struct analysis_setup {
+	const struct monitor_config *config;
+	struct ring *const *rings; /* one an interface */
+	int wake;                  /* the rings' eventfd */
+	struct board *board;
+	struct clock_axis axis; /* the capture processes' */
+	int control; /* commands come from here, a byte each; its end is ANALYSIS_FINISH */
+	int status;  /* sentences go there, see ANALYSIS_READY */
+};
+
+/* Commands. */
+enum { ANALYSIS_FINISH = 'q', ANALYSIS_REOPEN = 'h' };
+
+/* What is told: lines, the first byte says what they are. */
+enum { ANALYSIS_READY = 'R', ANALYSIS_REMARK = 'M', ANALYSIS_FAILURE = 'E' };
+
+/* Returns the process's exit status: 0, or 1 after an ANALYSIS_FAILURE. */
+int analysis_run(const struct analysis_setup *setup);
+
+#endif

@@ -1,0 +1,96 @@
+#include "monitor/open_rows.h"
+
+#include <stdlib.h>
+
+/* The state an end was in last; what the timeline leaves out follows from how far the handshake came. */
+static uint8_t state_of(const struct verdict *v, enum side side)
+{
+	uint8_t state = LIVE_STATE_NONE;
+
+	for (size_t i = 0; i < v->timeline_count; i++)
+		if (v->timeline[i].side == side)
+			state = v->timeline[i].state;
+	if (state != LIVE_STATE_NONE)
+		return state;
+	switch (v->teardown) {
+	case TEARDOWN_STRAY:
+		return LIVE_STATE_NONE;
+	case TEARDOWN_UNANSWERED:
+	case TEARDOWN_REFUSED:
+		return side == SIDE_INITIATOR ? LIVE_STATE_SYN_SENT : LIVE_STATE_NONE;
+	case TEARDOWN_HANDSHAKE_INCOMPLETE:
+	case TEARDOWN_HANDSHAKE_ABORTED:
+		return side == SIDE_INITIATOR ? LIVE_STATE_SYN_SENT : LIVE_STATE_SYN_RECEIVED;
+	default:
+		return STATE_ESTABLISHED;
+	}
+}
+
+/* The states in the order of RFC 9293's diagram: which end is further on. */
+static int progress(uint8_t state)
+{
+	static const int order[ENDPOINT_STATES] = {
+		[STATE_ESTABLISHED] = 1, [STATE_FIN_WAIT_1] = 2, [STATE_CLOSE_WAIT] = 3,
+		[STATE_FIN_WAIT_2] = 4,  [STATE_CLOSING] = 5,    [STATE_LAST_ACK] = 6,
+		[STATE_TIME_WAIT] = 7,   [STATE_CLOSED] = 8,
+	};
+
+	return state < ENDPOINT_STATES ? order[state] : 0;
+}
+
+static void count(struct open_rows *rows, uint8_t initiator, uint8_t responder)
+{
+	uint8_t further = progress(initiator) >= progress(responder) ? initiator : responder;
+
+	rows->seen++;
+	rows->by_state[further < ENDPOINT_STATES ? further : STATE_CLOSED]++;
+}
+
+static struct live_open *room(struct open_rows *rows)
+{
+	if (rows->count == rows->capacity) {
+		size_t capacity = rows->capacity ? 2 * rows->capacity : 256;
+		struct live_open *grown = realloc(rows->row, capacity * sizeof(*grown));
+
+		if (!grown)
+			return NULL;
+		rows->row = grown;
+		rows->capacity = capacity;
+	}
+	return &rows->row[rows->count];
+}
+
+bool open_rows_add(void *context, const struct verdict *v, struct error *err)
+{
+	struct open_rows *rows = context;
+	uint8_t state[SIDES] = {state_of(v, SIDE_INITIATOR), state_of(v, SIDE_RESPONDER)};
+	struct live_open *o;
+
+	count(rows, state[SIDE_INITIATOR], state[SIDE_RESPONDER]);
+	if (rows->count == OPEN_ROWS_MAX)
+		return true;
+	o = room(rows);
+	if (!o)
+		return error_set(err, "out of memory");
+	*o = (struct live_open){
+		.interface = v->file,
+		.ip_version = v->ip_version,
+		.teardown = (uint8_t)v->teardown,
+		.midstream = v->midstream,
+		.tunnel = v->tunnel,
+		.first_ns = v->first_ns + rows->by_ns,
+		.last_ns = v->last_ns + rows->by_ns,
+	};
+	for (int side = 0; side < SIDES; side++) {
+		const struct verdict_direction *d = &v->dir[side];
+
+		o->state[side] = state[side];
+		o->address[side] = d->address;
+		o->port[side] = d->port;
+		o->vlan_tags[side] = d->vlan_tags;
+		o->packets[side] = d->packets;
+		o->bytes[side] = d->bytes;
+	}
+	rows->count++;
+	return true;
+}
