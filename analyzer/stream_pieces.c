@@ -34,10 +34,13 @@ static size_t array_size(uint32_t capacity)
 
 uint32_t pieces_find(const struct stream_pieces *p, uint64_t offset)
 {
-	const struct stream_piece *piece = p->piece + p->first;
+	const struct stream_piece *piece;
 	uint32_t low = 0, high = p->count;
 
-	if (high > 0 && piece_end(&piece[high - 1]) <= offset)
+	if (high == 0)
+		return 0; /* and there is no array to point into */
+	piece = pieces_at(p, 0);
+	if (piece_end(&piece[high - 1]) <= offset)
 		return high; /* as a rule what comes is the newest */
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
