@@ -536,6 +536,8 @@ bool incarnation_note_syn(struct engine *e, struct flow *flow, const struct arri
 		n->syn[0] = *last;
 	} else if (!n->syn[0].used) {
 		last = &n->syn[0];
+	} else if (last->used) {
+		connection_span(c, last->at.ts_ns); /* it stays, whatever becomes of the others */
 	}
 	*last = (struct noted_syn){.segment = *a->segment,
 				   .at = a->at,
