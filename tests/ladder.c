@@ -41,7 +41,7 @@ bool case_seconds(const char *text, int64_t *ns)
 	if (*p < '0' || *p > '9')
 		return false;
 	for (; *p >= '0' && *p <= '9'; p++) {
-		if (whole > 2000000000)
+		if (whole > 200000000) /* 2,000,000,009 s are 63 years */
 			return false;
 		whole = whole * 10 + (*p - '0');
 	}

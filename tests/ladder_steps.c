@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Times of two steps may be added up. */
+#define FARTHEST_NS (INT64_C(2000000000) * NS_PER_S)
+
 static bool flags_of(const char *text, uint8_t *flags)
 {
 	static const char letters[] = "FSRP.UEW"; /* bit 0 first */
@@ -254,6 +257,8 @@ bool reader_step(struct reader *r, char **words, size_t count)
 	if (!case_seconds(relative ? time + 1 : time, &ns))
 		return reader_fail(r, "'%s' is no time in seconds", time);
 	r->now_ns = relative ? r->now_ns + ns : ns;
+	if (r->now_ns > FARTHEST_NS || r->now_ns < -FARTHEST_NS)
+		return reader_fail(r, "'%s' is too far from the ladder's zero", time);
 	if (count < 2)
 		return reader_fail(r, "a time, and nothing at it");
 	if (strcmp(words[1], "clock") == 0) {
