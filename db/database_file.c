@@ -246,6 +246,8 @@ static bool connect_to_read(struct database_file *file, struct error *err)
 		return false;
 	sqlite3_close(file->db);
 	file->db = NULL;
+	if (err)
+		err->text[0] = '\0'; /* the first attempt's */
 	return connect_with(file, STORE_READ, SQLITE_OPEN_READWRITE, err) &&
 	       content_check(file, err);
 }
