@@ -274,6 +274,29 @@ static void test_a_replaced_file_is_noticed(void **state)
 	scene_remove(folder);
 }
 
+static void execute(const char *path, const char *sql)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void test_what_others_put_into_the_schema_does_not_run(void **state)
+{
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+
+	(void)state;
+	scene_store_file(path, "/real/a", 2);
+	execute(path, "CREATE TRIGGER t AFTER INSERT ON recordings BEGIN"
+		      " DELETE FROM connections; END");
+	scene_store_file(path, "/real/b", 1);
+	assert_string_equal(scene_file_value(path, SCENE_COUNTS), "2 2 3");
+	scene_remove(folder);
+}
+
 /* Reading has to write for once, to get rid of what a killed run left; that is nobody's error. */
 static void test_a_journal_left_behind_is_no_error(void **state)
 {
@@ -305,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_a_second_writer_is_told),
 		cmocka_unit_test(test_reading_while_another_writes),
 		cmocka_unit_test(test_a_replaced_file_is_noticed),
+		cmocka_unit_test(test_what_others_put_into_the_schema_does_not_run),
 		cmocka_unit_test(test_a_journal_left_behind_is_no_error),
 	};
 
