@@ -26,6 +26,8 @@ static const char *times(char *out, size_t size, uint64_t count)
 	return out;
 }
 
+enum { CODE_COLUMNS = 25 };
+
 static void tell_severity(const struct page *page, enum severity severity)
 {
 	static const enum ink ink[SEVERITIES] = {
@@ -85,9 +87,12 @@ static void tell_finding(const struct page *page, const struct summary_finding *
 static void tell_line(const struct page *page, const struct summary_finding *finding)
 {
 	char count[FORMAT_SIZE], connections[FORMAT_SIZE];
+	size_t columns;
 
 	tell_severity(page, finding->severity);
-	fprintf(page->out, "%-25s", finding->code);
+	columns = write_terminal(page->out, finding->code, strlen(finding->code),
+				 page->style.unicode);
+	fprintf(page->out, "%*s", columns < CODE_COLUMNS ? (int)(CODE_COLUMNS - columns) : 0, "");
 	page_wrap(page, 0, "%s on %s connection%s", format_count(count, finding->occurrences),
 		  format_count(connections, finding->connections),
 		  finding->connections == 1 ? "" : "s");

@@ -37,6 +37,8 @@ NAMES(reuse_rule_name, reuse_rule)
 NAMES(reuse_answer_name, reuse_answer)
 NAMES(side_name, side)
 
+enum { OUTCOMES_MAX = 1 << 20 };
+
 /* A name of an enumeration as its number; otherwise where there is none such, NULL too. */
 static uint8_t number_of(sqlite3_stmt *row, int column, int count, const char *(*name)(int value),
 			 int otherwise)
@@ -77,7 +79,7 @@ static struct outcome read_outcome(sqlite3_stmt *row)
 	return o;
 }
 
-/* The dictionary of outcomes, by id. */
+/* The dictionary of outcomes, by id. The few there are have small ones; others are not ours. */
 static bool read_outcomes(struct diagnosis_walk *w)
 {
 	static const struct outcome unknown = {.closer = SIDE_NONE,
@@ -96,6 +98,8 @@ static bool read_outcomes(struct diagnosis_walk *w)
 		size_t id = (size_t)sqlite3_column_int64(s, 0);
 		void *items = w->outcome;
 
+		if (id >= OUTCOMES_MAX)
+			continue;
 		while (good && w->outcome_count <= id) {
 			good = walk_grow(w, &items, w->outcome_count, &room, sizeof(*w->outcome));
 			w->outcome = items;

@@ -6,6 +6,7 @@
 #include "db/ladder.h"
 #include "report/diagnosis_private.h"
 #include "report/format.h"
+#include "report/stored.h"
 
 enum { LADDER_SEGMENTS = 256, DETAIL_SIZE = 256 };
 
@@ -143,7 +144,7 @@ static bool find_application(struct diagnosis_walk *w, const struct party_tally 
 		return false;
 	sqlite3_bind_int64(s, 1, tally->application_id);
 	if (sqlite3_step(s) == SQLITE_ROW)
-		*name = strdup((const char *)sqlite3_column_text(s, 0));
+		*name = strdup(stored_text(s, 0, "?"));
 	sqlite3_finalize(s);
 	return true;
 }
@@ -236,25 +237,18 @@ static const char example_sql[] =
 	" (SELECT first_packet FROM connections WHERE id = connection_id)"
 	" FROM teardowns WHERE connection_id = ?1";
 
-static const char *text_or(sqlite3_stmt *s, int column, const char *otherwise)
-{
-	const char *text = (const char *)sqlite3_column_text(s, column);
-
-	return text ? text : otherwise;
-}
-
 /* How it ended, where no reset ended it. */
 static void write_end(char *out, size_t size, sqlite3_stmt *s)
 {
-	const char *teardown = text_or(s, EXAMPLE_TEARDOWN, "?");
-	const char *closer = text_or(s, EXAMPLE_CLOSER, "none");
+	const char *teardown = stored_text(s, EXAMPLE_TEARDOWN, "?");
+	const char *closer = stored_text(s, EXAMPLE_CLOSER, "none");
 	char time[FORMAT_SIZE], delay[FORMAT_SIZE];
 	int sent = sqlite3_column_int(s, EXAMPLE_PACKETS);
 
 	if (sqlite3_column_type(s, EXAMPLE_REUSE_DELAY) != SQLITE_NULL)
 		snprintf(out, size, "A new SYN came %s after the entry into TIME_WAIT (%s).",
 			 format_duration(delay, sqlite3_column_int64(s, EXAMPLE_REUSE_DELAY)),
-			 text_or(s, EXAMPLE_REUSE_RULE, "?"));
+			 stored_text(s, EXAMPLE_REUSE_RULE, "?"));
 	else if (strcmp(teardown, "unanswered") == 0)
 		snprintf(out, size, "The initiator sent %d segment%s and got no answer.", sent,
 			 sent == 1 ? "" : "s");
@@ -277,7 +271,7 @@ static void write_reset(char *out, size_t size, sqlite3_stmt *s)
 	    sender = sqlite3_column_int(s, EXAMPLE_SENDER_TTL);
 
 	format_duration(silence, silence_ns);
-	if (strcmp(text_or(s, EXAMPLE_TEARDOWN, ""), "refused") == 0) {
+	if (strcmp(stored_text(s, EXAMPLE_TEARDOWN, ""), "refused") == 0) {
 		snprintf(out, size, "The SYN was answered with a reset after %s.", silence);
 		return;
 	}
@@ -287,8 +281,8 @@ static void write_reset(char *out, size_t size, sqlite3_stmt *s)
 		snprintf(before, sizeof(before), ", which broke a silence of %s",
 			 format_duration(idle, idle_ns));
 	snprintf(out, size, "Reset by the %s (%s, stage %s) %s after the segment before it%s%s.",
-		 text_or(s, EXAMPLE_RST_BY, "?"), text_or(s, EXAMPLE_CAUSE, "?"),
-		 text_or(s, EXAMPLE_STAGE, "unknown"), silence, before, ttl);
+		 stored_text(s, EXAMPLE_RST_BY, "?"), stored_text(s, EXAMPLE_CAUSE, "?"),
+		 stored_text(s, EXAMPLE_STAGE, "unknown"), silence, before, ttl);
 }
 
 /* A sentence about one connection, from its columns. */
@@ -322,15 +316,15 @@ static bool find_finding(struct diagnosis_walk *w, enum diagnosis_code code,
 	if (good)
 		sqlite3_bind_int64(s, 1, e->connection_id);
 	while (good && !found && sqlite3_step(s) == SQLITE_ROW) {
-		if (!(wanted >> sqlite3_column_int(s, 0) & 1))
+		if (!(wanted >> stored_finding(s, 0) & 1))
 			continue;
 		found = true;
 		e->ts_ns = sqlite3_column_int64(s, 1);
 		e->packet = (uint64_t)sqlite3_column_int64(s, 2);
 		free(e->detail);
 		free(e->capture);
-		e->detail = strdup((const char *)sqlite3_column_text(s, 3));
-		e->capture = strdup((const char *)sqlite3_column_text(s, 4));
+		e->detail = strdup(stored_text(s, 3, "?"));
+		e->capture = strdup(stored_text(s, 4, "?"));
 		good = (e->detail && e->capture) || walk_no_memory(w);
 	}
 	sqlite3_finalize(s);
@@ -357,11 +351,11 @@ static bool read_example(struct diagnosis_walk *w, enum diagnosis_code code, int
 		.connection_id = id,
 		.ts_ns = sqlite3_column_int64(s, EXAMPLE_FIRST),
 		.packet = (uint64_t)sqlite3_column_int64(s, EXAMPLE_FIRST_PACKET),
-		.initiator_ip = strdup(text_or(s, EXAMPLE_INITIATOR_IP, "?")),
+		.initiator_ip = strdup(stored_text(s, EXAMPLE_INITIATOR_IP, "?")),
 		.initiator_port = (uint16_t)sqlite3_column_int(s, EXAMPLE_INITIATOR_PORT),
-		.responder_ip = strdup(text_or(s, EXAMPLE_RESPONDER_IP, "?")),
+		.responder_ip = strdup(stored_text(s, EXAMPLE_RESPONDER_IP, "?")),
 		.responder_port = (uint16_t)sqlite3_column_int(s, EXAMPLE_RESPONDER_PORT),
-		.capture = strdup(text_or(s, EXAMPLE_CAPTURE, "?")),
+		.capture = strdup(stored_text(s, EXAMPLE_CAPTURE, "?")),
 		.detail = strdup(detail),
 	};
 	sqlite3_finalize(s);

@@ -7,6 +7,7 @@
 #include "report/clusters.h"
 #include "report/diagnosis_private.h"
 #include "report/format.h"
+#include "report/stored.h"
 
 enum { TEXT_SIZE = 1024, WHO_SIZE = 320 };
 
@@ -19,7 +20,7 @@ char *walk_address(struct diagnosis_walk *w, int64_t host_id)
 		return NULL;
 	sqlite3_bind_int64(s, 1, host_id);
 	if (sqlite3_step(s) == SQLITE_ROW)
-		copy = strdup((const char *)sqlite3_column_text(s, 0));
+		copy = strdup(stored_text(s, 0, "?"));
 	sqlite3_finalize(s);
 	if (!copy)
 		error_set(w->err, "reading the report: the database lacks host %" PRId64, host_id);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "report/diagnosis_private.h"
+#include "report/stored.h"
 
 enum { SAMPLES_MAX = 1 << 18, REUSERS_MAX = 4096 };
 
@@ -125,10 +126,8 @@ static void read_findings(struct stroll *s, struct facts *f)
 	     more = table->id == f->id) {
 		if (f->finding_count < FACT_FINDINGS)
 			f->finding[f->finding_count++] = (struct fact_finding){
-				.code = (uint8_t)sqlite3_column_int(table->statement, 1),
-				.side = sqlite3_column_type(table->statement, 2) == SQLITE_NULL
-						? SIDE_NONE
-						: (uint8_t)sqlite3_column_int(table->statement, 2),
+				.code = (uint8_t)stored_finding(table->statement, 1),
+				.side = (uint8_t)stored_side(table->statement, 2),
 				.ts_ns = sqlite3_column_int64(table->statement, 3),
 			};
 		side_step(s, table);

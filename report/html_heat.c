@@ -35,10 +35,9 @@ static void add(struct heat *heat, const struct chart *chart, int64_t first_ns, 
 	double share = (double)(first_ns - chart->from_ns) /
 		       (double)(chart->until_ns > chart->from_ns ? chart->until_ns - chart->from_ns
 								 : 1);
-	int column = (int)(share * COLUMNS);
+	int column = share <= 0 ? 0 : share >= 1 ? COLUMNS - 1 : (int)(share * COLUMNS);
 	int row = 0;
 
-	column = column < 0 ? 0 : column >= COLUMNS ? COLUMNS - 1 : column;
 	while (took_ns >= rows[row].below_ns && row < ROWS - 1)
 		row++;
 	heat->count[column][row]++;

@@ -53,6 +53,12 @@ static const struct column groups[][GROUP_MAX] = {
 	 {.name = "handshake_rtt_ns", .kind = DURATION}},
 };
 
+/* Text of the database, which another program may have put there. */
+static void put(FILE *out, const char *text)
+{
+	write_terminal(out, text, strlen(text), false);
+}
+
 /* Seconds with up to nine decimals, as the notation reads them. */
 static const char *seconds(int64_t ns, char out[SECONDS_SIZE])
 {
@@ -258,7 +264,8 @@ static void tell_ends(FILE *out, const struct ladder_view *view)
 	char end[VIEW_END_SIZE];
 
 	for (int side = 0; side < SIDES; side++) {
-		fprintf(out, " %s=%s", side_name(side), view_end(view, side, end));
+		fprintf(out, " %s=", side_name(side));
+		put(out, view_end(view, side, end));
 		fprintf(out, " isn-%s=%" PRIu32, side_name(side), view->isn[side]);
 	}
 }
@@ -279,7 +286,7 @@ static void tell_options(FILE *out, const struct ladder_view *view, const struct
 			continue;
 		fprintf(out, " vlan-%s=", side_name(side));
 		for (const char *at = view->vlans[side]; *at; at++)
-			putc(*at == ',' ? '.' : *at, out);
+			write_terminal(out, *at == ',' ? "." : at, 1, false);
 	}
 	if (sscanf(view_text(view, "tunnel"), "gre(key %" SCNu64 ")", &key) == 1)
 		fprintf(out, " gre=%" PRIu64, key);
@@ -315,7 +322,7 @@ static void tell_value(FILE *out, const struct ladder_view *view, const struct c
 	else if (column->kind == FIN_SEQ)
 		fprintf(out, "%" PRId32, (int32_t)((uint32_t)value - view->isn[side]));
 	else
-		fputs(view_text(view, name), out);
+		put(out, view_text(view, name));
 }
 
 /* What a ladder can be held against: an empty history has no word in the notation. */
@@ -399,7 +406,8 @@ static void tell_findings(FILE *out, const struct ladder_view *view, const struc
 		if (told)
 			continue;
 		any = true;
-		fprintf(out, " %s", f->code);
+		putc(' ', out);
+		put(out, f->code);
 		if (f->side != SIDE_NONE)
 			fprintf(out, ":%s", side_name(f->side));
 		fprintf(out, "*%" PRIu64, count);
@@ -424,8 +432,11 @@ void ladder_notation(FILE *out, const struct ladder_view *view, const struct lad
 	limits = limits_of(view, next);
 	fprintf(out, "why: Connection %" PRId64 " of ", view->id);
 	write_terminal(out, capture, strlen(capture) > 100 ? 100 : strlen(capture), false);
-	fprintf(out, ", %s to %s.\n", view_end(view, SIDE_INITIATOR, initiator),
-		view_end(view, SIDE_RESPONDER, responder));
+	fputs(", ", out);
+	put(out, view_end(view, SIDE_INITIATOR, initiator));
+	fputs(" to ", out);
+	put(out, view_end(view, SIDE_RESPONDER, responder));
+	fputs(".\n", out);
 	fprintf(out, "# Zero is %s. ", format_time(time, view_number(view, "first_ns")));
 	fputs("TCP options (window scale, timestamps) are not stored.\n", out);
 	if (!view->whole)

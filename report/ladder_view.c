@@ -8,6 +8,7 @@
 #include "db/community_id.h"
 #include "db/ladder.h"
 #include "report/ladder_states.h"
+#include "report/stored.h"
 
 /* Numbers below the isn by more than this are told as on the wire. */
 enum { RELATIVE_BELOW = 65536, COLUMN_NAME_SIZE = 64 };
@@ -247,10 +248,8 @@ static bool read_finding(struct ladder_view *view, sqlite3_stmt *row)
 	view->finding_count++;
 	*f = (struct view_finding){
 		.code = copy_of(row, 0),
-		.severity = (enum severity)sqlite3_column_int(row, 1),
-		.side = sqlite3_column_type(row, 2) == SQLITE_NULL
-				? SIDE_NONE
-				: (enum side)sqlite3_column_int(row, 2),
+		.severity = stored_severity(row, 1),
+		.side = stored_side(row, 2),
 		.ts_ns = sqlite3_column_int64(row, 3),
 		.packet = (uint64_t)sqlite3_column_int64(row, 4),
 		.count = (uint64_t)sqlite3_column_int64(row, 5),

@@ -16,10 +16,13 @@ void page_ink(const struct page *page, enum ink ink, const char *text)
 		[INK_CYAN] = "\033[36m",
 	};
 
-	if (page->style.color && ink != INK_PLAIN)
-		fprintf(page->out, "%s%s\033[0m", code[ink], text);
-	else
-		fputs(text, page->out);
+	bool colored = page->style.color && ink != INK_PLAIN;
+
+	if (colored)
+		fputs(code[ink], page->out);
+	write_terminal(page->out, text, strlen(text), page->style.unicode);
+	if (colored)
+		fputs("\033[0m", page->out);
 }
 
 /* The next word; a number and its unit are one. */

@@ -22,7 +22,7 @@ void page_title(const struct page *page, unsigned indent, const char *title);
 /* The rest of a line of which `column` columns are written already, wrapped; further lines are
  * indented. */
 void page_rest(const struct page *page, unsigned indent, size_t column, const char *text);
-/* Text in a colour, where there are colours. */
+/* Text in a colour, where there are colours; made safe for a terminal. */
 void page_ink(const struct page *page, enum ink ink, const char *text);
 /* A sentence, wrapped to the page's width, each line indented; made safe for a terminal. */
 void page_wrap(const struct page *page, unsigned indent, const char *format, ...)

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "report/stored.h"
+
 /* One pass over the recordings asked for, each a range of connection ids. */
 struct reader {
 	sqlite3 *db;
@@ -200,7 +202,7 @@ static struct summary_finding *finding_of(struct summary *summary, int64_t code,
 static bool read_finding(struct reader *reader, sqlite3_stmt *row)
 {
 	struct summary_finding *finding = finding_of(reader->summary, sqlite3_column_int64(row, 0),
-						     (enum severity)sqlite3_column_int(row, 1));
+						     stored_severity(row, 1));
 	uint64_t most = column_count(row, 4);
 
 	if (!finding)
@@ -226,9 +228,7 @@ static bool read_example(struct reader *reader, sqlite3_stmt *row)
 	finding->basis = column_copy(row, 3, &good);
 	example->ts_ns = sqlite3_column_int64(row, 4);
 	example->packet = column_count(row, 5);
-	example->side = sqlite3_column_type(row, 6) == SQLITE_NULL
-				? SIDE_NONE
-				: (enum side)sqlite3_column_int(row, 6);
+	example->side = stored_side(row, 6);
 	example->detail = column_copy(row, 7, &good);
 	example->capture = column_copy(row, 8, &good);
 	example->initiator_ip = column_copy(row, 9, &good);
