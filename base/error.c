@@ -30,6 +30,14 @@ bool error_set(struct error *err, const char *format, ...)
 	return false;
 }
 
+bool error_is_memory(const struct error *err)
+{
+	static const char memory[] = "out of memory";
+	size_t length = strlen(err->text);
+
+	return length >= strlen(memory) && strcmp(err->text + length - strlen(memory), memory) == 0;
+}
+
 bool error_prefix(struct error *err, const char *format, ...)
 {
 	static const char separator[] = ": ";

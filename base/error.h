@@ -16,6 +16,9 @@ struct error {
  * may quote a hostile file's name or content. */
 bool error_set(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Whether memory ran out: then nothing is wrong with what the user asked for. */
+bool error_is_memory(const struct error *err);
+
 /* Puts "prefix: " in front of what err already says; returns false. */
 bool error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -235,7 +235,7 @@ enum exit_code command_analyze(int argc, char **argv)
 	case OPTIONS_MISUSE:
 		complain("analyze: %s", err.text);
 		analyze_options_free(&options);
-		return EXIT_USAGE;
+		return exit_code_for(EXIT_USAGE, &err);
 	case OPTIONS_DONE:
 		break;
 	}
@@ -253,5 +253,5 @@ enum exit_code command_analyze(int argc, char **argv)
 	free(analysis.recordings);
 	free(items);
 	analyze_options_free(&options);
-	return code;
+	return exit_code_for(code, &err);
 }

@@ -2,6 +2,8 @@
 #ifndef LASTACK_CLI_COMMAND_H
 #define LASTACK_CLI_COMMAND_H
 
+#include "base/error.h"
+
 #define DEFAULT_DATABASE "lastack.db"
 
 enum exit_code { /* the contract's */
@@ -12,6 +14,12 @@ enum exit_code { /* the contract's */
 		 EXIT_MATCHED =
 			 4, /* done, and --fail-on matched; also where part could not be read */
 };
+
+/* Where memory ran out the user has made no mistake. */
+static inline enum exit_code exit_code_for(enum exit_code code, const struct error *err)
+{
+	return code == EXIT_USAGE && error_is_memory(err) ? EXIT_FAILED : code;
+}
 
 /* argv without the program's and the command's name. */
 enum exit_code command_analyze(int argc, char **argv);

@@ -325,7 +325,7 @@ enum exit_code command_extract(int argc, char **argv)
 		complain("extract: %s", err.text);
 	if (result != OPTIONS_DONE) {
 		extract_options_free(&options);
-		return result == OPTIONS_HELP ? EXIT_DONE : EXIT_USAGE;
+		return result == OPTIONS_HELP ? EXIT_DONE : exit_code_for(EXIT_USAGE, &err);
 	}
 	x.progress.shown = !options.quiet && isatty(STDERR_FILENO) == 1;
 	items = captures_without_repeats(&captures, options.quiet);

@@ -179,5 +179,5 @@ enum exit_code command_report(int argc, char **argv)
 		code = run(&options, &err);
 	if (err.text[0] != '\0')
 		complain("report: %s", err.text);
-	return code;
+	return exit_code_for(code, &err);
 }

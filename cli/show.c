@@ -257,5 +257,5 @@ enum exit_code command_show(int argc, char **argv)
 		code = run(&options, &err);
 	if (err.text[0] != '\0')
 		complain("show: %s", err.text);
-	return code;
+	return exit_code_for(code, &err);
 }

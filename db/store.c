@@ -49,6 +49,23 @@ sqlite3 *store_handle(struct store *store)
 	return store->file.db;
 }
 
+bool store_at_fault(struct store *store)
+{
+	switch (sqlite3_errcode(store->file.db) & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ERROR: /* of syntax, or no such table */
+	case SQLITE_AUTH:
+	case SQLITE_RANGE:
+	case SQLITE_TOOBIG:
+	case SQLITE_MISUSE:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return false;
+	default:
+		return true;
+	}
+}
+
 bool store_failed(struct store *store, struct error *err)
 {
 	return database_file_error(&store->file, err);

@@ -28,6 +28,8 @@ enum store_mode {
 struct store *store_open(const char *path, enum store_mode mode, struct error *err);
 void store_close(struct store *store);      /* rolls back what is not committed; NULL is fine */
 sqlite3 *store_handle(struct store *store); /* for report and query, which only read */
+/* Whether the last failure was the database's, the disk's or for want of memory, and not a statement's. */
+bool store_at_fault(struct store *store);
 
 /* A string that the streams of a recording were searched for. */
 struct recording_mark {

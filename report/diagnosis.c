@@ -148,7 +148,7 @@ static bool read_frame(struct diagnosis_walk *w, struct diagnosis_series *frame)
 
 	for (size_t i = 0; s && i < w->recording_count; i++) {
 		sqlite3_bind_int64(s, 1, w->recordings[i]);
-		if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL) {
+		if (walk_row(w, s) && sqlite3_column_type(s, 0) != SQLITE_NULL) {
 			if (sqlite3_column_int64(s, 0) < first)
 				first = sqlite3_column_int64(s, 0);
 			if (sqlite3_column_int64(s, 1) > last)
@@ -167,7 +167,7 @@ static bool read_ids(struct diagnosis_walk *w, int64_t **ids)
 	size_t room = 0;
 	bool good = s != NULL;
 
-	while (good && sqlite3_step(s) == SQLITE_ROW) {
+	while (good && walk_row(w, s)) {
 		void *items = *ids;
 
 		good = walk_grow(w, &items, w->recording_count, &room, sizeof(**ids));
@@ -222,7 +222,7 @@ struct diagnoses *diagnoses_read(sqlite3 *db, const int64_t *recordings, size_t 
 	free(w.sample);
 	free(w.entry);
 	free(w.reuse);
-	if (good)
+	if (good && !w.broken)
 		return w.out;
 	diagnoses_free(w.out);
 	return NULL;

@@ -95,7 +95,7 @@ static bool find_clients(struct diagnosis_walk *w, size_t party, struct diagnosi
 		if (c->party != party + 1)
 			continue;
 		sqlite3_bind_int64(s, 1, c->host_id);
-		if (sqlite3_step(s) == SQLITE_ROW)
+		if (walk_row(w, s))
 			count_prefix(prefixes, &count, s, c->connections);
 		sqlite3_reset(s);
 	}
@@ -125,7 +125,7 @@ static bool count_all(struct diagnosis_walk *w, int64_t host_id, uint16_t port, 
 			sqlite3_bind_int(s, 2, port);
 		sqlite3_bind_int64(s, 3, w->range[i][0]);
 		sqlite3_bind_int64(s, 4, w->range[i][1]);
-		if (sqlite3_step(s) == SQLITE_ROW)
+		if (walk_row(w, s))
 			*count += (uint64_t)sqlite3_column_int64(s, 0);
 		sqlite3_reset(s);
 	}
@@ -143,8 +143,8 @@ static bool find_application(struct diagnosis_walk *w, const struct party_tally 
 	if (!s)
 		return false;
 	sqlite3_bind_int64(s, 1, tally->application_id);
-	if (sqlite3_step(s) == SQLITE_ROW)
-		*name = strdup(stored_text(s, 0, "?"));
+	if (walk_row(w, s))
+		*name = walk_text(w, s, 0);
 	sqlite3_finalize(s);
 	return true;
 }
@@ -183,7 +183,7 @@ static bool find_packet(struct diagnosis_walk *w, struct diagnosis_example *e)
 
 	if (good)
 		sqlite3_bind_int64(s, 1, e->connection_id);
-	if (good && sqlite3_step(s) == SQLITE_ROW) {
+	if (good && walk_row(w, s)) {
 		struct ladder_base base = {.first_ns = sqlite3_column_int64(s, 0),
 					   .first_packet = (uint64_t)sqlite3_column_int64(s, 1)};
 
@@ -315,7 +315,7 @@ static bool find_finding(struct diagnosis_walk *w, enum diagnosis_code code,
 
 	if (good)
 		sqlite3_bind_int64(s, 1, e->connection_id);
-	while (good && !found && sqlite3_step(s) == SQLITE_ROW) {
+	while (good && !found && walk_row(w, s)) {
 		if (!(wanted >> stored_finding(s, 0) & 1))
 			continue;
 		found = true;
@@ -323,8 +323,8 @@ static bool find_finding(struct diagnosis_walk *w, enum diagnosis_code code,
 		e->packet = (uint64_t)sqlite3_column_int64(s, 2);
 		free(e->detail);
 		free(e->capture);
-		e->detail = strdup(stored_text(s, 3, "?"));
-		e->capture = strdup(stored_text(s, 4, "?"));
+		e->detail = walk_text(w, s, 3);
+		e->capture = walk_text(w, s, 4);
 		good = (e->detail && e->capture) || walk_no_memory(w);
 	}
 	sqlite3_finalize(s);
@@ -341,7 +341,7 @@ static bool read_example(struct diagnosis_walk *w, enum diagnosis_code code, int
 	if (!s)
 		return false;
 	sqlite3_bind_int64(s, 1, id);
-	if (sqlite3_step(s) != SQLITE_ROW) {
+	if (!walk_row(w, s)) {
 		sqlite3_finalize(s);
 		return true;
 	}

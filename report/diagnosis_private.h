@@ -184,6 +184,7 @@ void series_count(struct diagnosis_series *series, int64_t ts_ns);
 struct diagnosis_walk {
 	sqlite3 *db;
 	struct error *err;
+	bool broken; /* err tells why */
 	struct diagnoses *out;
 	struct diagnosis_slots slots;
 	struct outcome *outcome; /* by id */
@@ -225,6 +226,11 @@ bool diagnosis_examples(struct diagnosis_walk *walk, size_t slot, struct diagnos
 bool diagnoses_tell(struct diagnosis_walk *walk);
 
 bool walk_failed(struct diagnosis_walk *walk);
+/* Whether the statement has another row. A failure is kept in walk->broken and its err: the diagnoses
+ * are given up at the end. */
+bool walk_row(struct diagnosis_walk *walk, sqlite3_stmt *s);
+/* A copy of a column, "?" where that is NULL; NULL, and broken, where memory runs out. */
+char *walk_text(struct diagnosis_walk *walk, sqlite3_stmt *s, int column);
 bool walk_no_memory(struct diagnosis_walk *walk);
 /* A prepared statement, or NULL with err. */
 sqlite3_stmt *walk_prepare(struct diagnosis_walk *walk, const char *sql);

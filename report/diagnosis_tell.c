@@ -19,10 +19,10 @@ char *walk_address(struct diagnosis_walk *w, int64_t host_id)
 	if (!s)
 		return NULL;
 	sqlite3_bind_int64(s, 1, host_id);
-	if (sqlite3_step(s) == SQLITE_ROW)
-		copy = strdup(stored_text(s, 0, "?"));
+	if (walk_row(w, s))
+		copy = walk_text(w, s, 0);
 	sqlite3_finalize(s);
-	if (!copy)
+	if (!copy && !w->broken)
 		error_set(w->err, "reading the report: the database lacks host %" PRId64, host_id);
 	return copy;
 }

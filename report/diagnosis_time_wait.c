@@ -145,7 +145,7 @@ static bool examples_of(struct diagnosis_walk *w, uint32_t host, bool initiated,
 	if (!s)
 		return false;
 	sqlite3_bind_int64(s, 1, host);
-	for (*count = 0; *count < DIAGNOSIS_EXAMPLES && sqlite3_step(s) == SQLITE_ROW; ++*count)
+	for (*count = 0; *count < DIAGNOSIS_EXAMPLES && walk_row(w, s); ++*count)
 		ids[*count] = sqlite3_column_int64(s, 0);
 	sqlite3_finalize(s);
 	return true;

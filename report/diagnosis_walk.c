@@ -18,6 +18,30 @@ bool walk_no_memory(struct diagnosis_walk *w)
 	return error_set(w->err, "reading the report: out of memory");
 }
 
+bool walk_row(struct diagnosis_walk *w, sqlite3_stmt *s)
+{
+	int step = sqlite3_step(s);
+
+	if (step != SQLITE_ROW && step != SQLITE_DONE && !w->broken) {
+		w->broken = true;
+		walk_failed(w);
+	}
+	return step == SQLITE_ROW;
+}
+
+char *walk_text(struct diagnosis_walk *w, sqlite3_stmt *s, int column)
+{
+	bool absent = sqlite3_column_type(s, column) == SQLITE_NULL; /* in a damaged database */
+	const char *text = absent ? "?" : (const char *)sqlite3_column_text(s, column);
+	char *copy = text ? strdup(text) : NULL;
+
+	if (!copy && !w->broken) {
+		w->broken = true;
+		walk_no_memory(w);
+	}
+	return copy;
+}
+
 sqlite3_stmt *walk_prepare(struct diagnosis_walk *w, const char *sql)
 {
 	sqlite3_stmt *s = NULL;
@@ -357,7 +381,7 @@ static bool responder_answered(struct stroll *s, int64_t id)
 	bool answered;
 
 	sqlite3_bind_int64(s->bytes, 1, id);
-	answered = sqlite3_step(s->bytes) == SQLITE_ROW && sqlite3_column_int64(s->bytes, 0) > 0;
+	answered = walk_row(s->walk, s->bytes) && sqlite3_column_int64(s->bytes, 0) > 0;
 	sqlite3_reset(s->bytes);
 	return answered;
 }

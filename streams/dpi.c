@@ -3,6 +3,7 @@
 #include <ndpi_api.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "streams/application_table.h"
 #include "streams/dpi_packet.h"
@@ -48,6 +49,20 @@ const char *dpi_version(void)
 	return ndpi_revision();
 }
 
+/* nDPI uses what it allocated without a look: where there is no memory it would crash. So the program
+ * ends here, as by kill: the database keeps its old rows. */
+static void *memory_or_end(size_t size)
+{
+	static const char message[] = "lastack: out of memory in nDPI; --no-dpi needs less\n";
+	void *memory = malloc(size);
+
+	if (memory)
+		return memory;
+	if (write(STDERR_FILENO, message, sizeof(message) - 1) < 0)
+		_exit(EXIT_FAILURE);
+	_exit(EXIT_FAILURE);
+}
+
 struct dpi *dpi_new(const struct dpi_config *config, struct error *err)
 {
 	struct dpi *dpi = calloc(1, sizeof(*dpi));
@@ -67,6 +82,8 @@ struct dpi *dpi_new(const struct dpi_config *config, struct error *err)
 		free(dpi);
 		return NULL;
 	}
+	set_ndpi_malloc(memory_or_end);
+	set_ndpi_flow_malloc(memory_or_end);
 	dpi->config = *config;
 	dpi->applications = application_table_new(config->max_results, config->hash_key);
 	/* only QUIC needs libgcrypt, and that is UDP */
