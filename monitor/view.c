@@ -81,6 +81,22 @@ static bool fit(struct view *view, struct error *err)
 	return canvas_resize(&view->canvas, rows, columns, err);
 }
 
+/* A terminal whose cursor cannot be placed would do for curses, but for nobody who looks at it. */
+static SCREEN *open_screen(struct error *err)
+{
+	SCREEN *screen = newterm(NULL, stdout, stdin);
+	const char *term = getenv("TERM");
+
+	if (screen && tigetstr("cup"))
+		return screen;
+	if (screen) {
+		endwin();
+		delscreen(screen);
+	}
+	error_set(err, "the terminal '%s' cannot show a full-screen view", term ? term : "");
+	return NULL;
+}
+
 struct view *view_open(const struct board *board, const struct alert_condition *conditions,
 		       size_t condition_count, const char *database, const struct style *style,
 		       struct error *err)
@@ -94,12 +110,8 @@ struct view *view_open(const struct board *board, const struct alert_condition *
 	view->database = database;
 	view->style = *style;
 	view->canvas.unicode = style->unicode;
-	view->screen = newterm(NULL, stdout, stdin);
+	view->screen = open_screen(err);
 	if (!view->screen) {
-		const char *term = getenv("TERM");
-
-		error_set(err, "the terminal '%s' cannot show a full-screen view",
-			  term ? term : "");
 		free(view);
 		return NULL;
 	}
