@@ -34,9 +34,9 @@ void metrics_close(struct metrics_server *server); /* NULL is fine */
 uint16_t metrics_port(const struct metrics_server *server);
 /* To be polled for input. */
 int metrics_descriptor(const struct metrics_server *server);
-/* The longest the caller may sleep, ms; -1: any time. */
-int metrics_timeout_ms(const struct metrics_server *server);
-/* Serves what is due, without waiting. */
+/* Serves what is due, without waiting; a few times a second also where nothing came, for time limits. */
 void metrics_serve(struct metrics_server *server);
+/* In a process forked from the one that serves: closes what was inherited. */
+void metrics_forked(const struct metrics_server *server);
 
 #endif

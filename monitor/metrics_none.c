@@ -29,10 +29,9 @@ int metrics_descriptor(const struct metrics_server *server)
 	return -1;
 }
 
-int metrics_timeout_ms(const struct metrics_server *server)
+void metrics_forked(const struct metrics_server *server)
 {
 	(void)server;
-	return -1;
 }
 
 void metrics_serve(struct metrics_server *server)

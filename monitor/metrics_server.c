@@ -213,16 +213,17 @@ int metrics_descriptor(const struct metrics_server *server)
 	return server->epoll;
 }
 
-int metrics_timeout_ms(const struct metrics_server *server)
-{
-	MHD_UNSIGNED_LONG_LONG ms;
-
-	if (MHD_get_timeout(server->daemon, &ms) != MHD_YES)
-		return -1;
-	return ms < 60000 ? (int)ms : 60000;
-}
-
 void metrics_serve(struct metrics_server *server)
 {
 	MHD_run(server->daemon);
+}
+
+void metrics_forked(const struct metrics_server *server)
+{
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon,
+							       MHD_DAEMON_INFO_LISTEN_FD);
+
+	if (info)
+		close(info->listen_fd);
+	close(server->epoll);
 }

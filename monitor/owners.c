@@ -80,6 +80,11 @@ void owners_close(struct owners *owners)
 	free(owners);
 }
 
+void owners_forked(const struct owners *owners)
+{
+	close(owners->netlink);
+}
+
 static bool same_end(const struct board_end *one, const struct board_end *other)
 {
 	return one->port == other->port && one->ip_version == other->ip_version &&

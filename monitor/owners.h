@@ -44,6 +44,8 @@ struct owners;
  * kernel does not answer. */
 struct owners *owners_open(int64_t stuck_ns, uint64_t busy, struct error *err);
 void owners_close(struct owners *owners); /* NULL is fine */
+/* In a process forked from the one that looks: closes what was inherited. */
+void owners_forked(const struct owners *owners);
 
 /* Looks now (a clock that is not set): CLOSE_WAIT by process, the most first, then TIME_WAIT. Returns how
  * many rows there are. A look that fails gives 0 with err. */

@@ -141,6 +141,11 @@ void view_note(struct view *view, const char *const *notes, size_t count)
 	view_model_note(&view->model, notes, count);
 }
 
+void view_say(struct view *view, const char *text)
+{
+	view_model_say(&view->model, "%s", text);
+}
+
 static void put_cell(const struct view *view, int row, int column, const struct canvas_cell *cell)
 {
 	attr_t attributes = cell->selected ? A_REVERSE : view->inks[cell->ink];

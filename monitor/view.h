@@ -27,5 +27,7 @@ bool view_keys(struct view *view, int64_t now_ns);
 void view_draw(struct view *view, int64_t now_ns);
 /* What is known of the host's own sockets. */
 void view_note(struct view *view, const char *const *notes, size_t count);
+/* A sentence, in the last line until the next key. */
+void view_say(struct view *view, const char *text);
 
 #endif

@@ -40,3 +40,9 @@ void view_note(struct view *view, const char *const *notes, size_t count)
 	(void)notes;
 	(void)count;
 }
+
+void view_say(struct view *view, const char *text)
+{
+	(void)view;
+	(void)text;
+}

@@ -1,6 +1,5 @@
 #include "monitor/watch.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,6 @@
 #define NS_PER_MS INT64_C(1000000)
 
 enum {
-	TURN_MS = 100,
 	DRAW_MS = 250,
 	OWNERS_S = 10,
 	COMMAND_LIMIT_S = 60,
@@ -94,9 +92,19 @@ struct watch *watch_open(const struct watch_config *config, struct error *err)
 	return watch;
 }
 
-bool watch_has_screen(const struct watch *watch)
+bool watch_remark(struct watch *watch, const char *text)
 {
+	if (watch->view)
+		view_say(watch->view, text);
 	return watch->view != NULL;
+}
+
+void watch_forked(const struct watch *watch)
+{
+	if (watch->metrics)
+		metrics_forked(watch->metrics);
+	if (watch->owners)
+		owners_forked(watch->owners);
 }
 
 uint16_t watch_metrics_port(const struct watch *watch)
@@ -188,36 +196,20 @@ static void show(struct watch *watch)
 		tell_summary(watch);
 }
 
-/* Until something comes; what the caller waits for stands first. False: a signal, or nothing came. */
-static void wait_for_input(struct watch *watch, struct pollfd *all, size_t *count)
+int watch_wait_for(const struct watch *watch, struct pollfd *fds, int room)
 {
-	int timeout = TURN_MS;
+	int count = 0;
 
-	if (watch->view)
-		all[(*count)++] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
-	if (watch->metrics) {
-		int due = metrics_timeout_ms(watch->metrics);
-
-		all[(*count)++] = (struct pollfd){.fd = metrics_descriptor(watch->metrics),
-						  .events = POLLIN};
-		if (due >= 0 && due < timeout)
-			timeout = due;
-	}
-	if (poll(all, *count, timeout) < 0)
-		for (size_t i = 0; i < *count; i++)
-			all[i].revents = 0;
+	if (watch->view && count < room)
+		fds[count++] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
+	if (watch->metrics && count < room)
+		fds[count++] = (struct pollfd){.fd = metrics_descriptor(watch->metrics),
+					       .events = POLLIN};
+	return count;
 }
 
-enum watch_result watch_turn(struct watch *watch, struct pollfd *fds, size_t fd_count,
-			     struct error *err)
+enum watch_result watch_turn(struct watch *watch, struct error *err)
 {
-	struct pollfd all[WATCH_FDS + 2];
-	size_t count = fd_count < WATCH_FDS ? fd_count : WATCH_FDS;
-
-	memcpy(all, fds, count * sizeof(*fds));
-	wait_for_input(watch, all, &count);
-	for (size_t i = 0; i < fd_count; i++)
-		fds[i].revents = i < WATCH_FDS ? all[i].revents : 0;
 	watch->now_ns = clock_now(CLOCK_MONOTONIC);
 	/* also without input: the size may have changed */
 	if (watch->view && !view_keys(watch->view, clock_now(CLOCK_REALTIME)))

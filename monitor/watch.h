@@ -3,9 +3,11 @@
  * part in the capture.
  *
  *   watch = watch_open(&config, &err);
- *   do
- *           result = watch_turn(watch, fds, fd_count, &err);   // the caller's own descriptors beside
- *   while (result == WATCH_GOES_ON);
+ *   do {
+ *           count = watch_wait_for(watch, fds, room);
+ *           poll(fds, count, a tenth of a second);
+ *           result = watch_turn(watch, &err);
+ *   } while (result == WATCH_GOES_ON);
  *   watch_close(watch);
  */
 #ifndef LASTACK_MONITOR_WATCH_H
@@ -43,22 +45,25 @@ enum watch_result {
 	WATCH_BROKEN /* lines cannot be written any more, with err */
 };
 
+enum { WATCH_FDS = 2 };
+
 struct watch;
 
 /* NULL with err: an address that is none or in use, a command that cannot be run, and what else the user
  * has to know before the run begins. A terminal that cannot show the view gets lines. */
 struct watch *watch_open(const struct watch_config *config, struct error *err);
-/* Waits, at most a tenth of a second, for what it serves or one of the caller's descriptors, whose revents
- * are set, and does what is due. A signal ends the wait. */
-enum watch_result watch_turn(struct watch *watch, struct pollfd *fds, size_t fd_count,
-			     struct error *err);
+/* What to poll for; returns how many there are, at most WATCH_FDS. */
+int watch_wait_for(const struct watch *watch, struct pollfd *fds, int room);
+/* Does what is due, without waiting: ten times a second, and when one of those is ready or a signal ended the
+ * wait. */
+enum watch_result watch_turn(struct watch *watch, struct error *err);
+/* A sentence about the run: shown on the screen. False, and nothing done: there is none. */
+bool watch_remark(struct watch *watch, const char *text);
+/* In a process that was forked from this one: closes what it shall not hold, and nothing else. */
+void watch_forked(const struct watch *watch);
 /* Gives the terminal back, tells the last events and the last summary. NULL is fine. */
 void watch_close(struct watch *watch);
 
-/* Whether the screen is taken: messages to standard error would spoil it. */
-bool watch_has_screen(const struct watch *watch);
 uint16_t watch_metrics_port(const struct watch *watch); /* 0: none served */
-
-enum { WATCH_FDS = 16 }; /* the most of the caller's */
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "db/alert_rows.h"
 #include "monitor/alert.h"
 
 #define S     INT64_C(1000000000)
@@ -355,6 +356,47 @@ static void a_little_back_is_no_clock_set(void **state)
 	alerts_free(s.alerts);
 }
 
+static void an_alert_is_one_row(void **state)
+{
+	struct alert_row row = {.condition = "count(open) > 1 over 1m",
+				.began_ns = START,
+				.ended_ns = NONE_NS,
+				.value = 2.5,
+				.matching = 5,
+				.connections = 7};
+	struct error err = {""};
+	sqlite3_stmt *s;
+	sqlite3 *db;
+
+	(void)state;
+	assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
+	assert_true(alert_rows_create(db, &err));
+	assert_true(alert_rows_put(db, 3, &row, &err));
+	row.ended_ns = START + 60 * S;
+	row.matching = 0;
+	assert_true(alert_rows_put(db, 3, &row, &err));
+	row.ip_version = 4;
+	row.responder_port = 443;
+	assert_true(alert_rows_put(db, 4, &row, &err));
+	assert_int_equal(sqlite3_prepare_v2(db,
+					    "SELECT recording_id, ended_ns, value, matching, "
+					    "responder_ip, responder_port FROM alerts",
+					    -1, &s, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+	assert_int_equal(sqlite3_column_int(s, 0), 3);
+	assert_int_equal(sqlite3_column_int64(s, 1), START + 60 * S);
+	assert_true(sqlite3_column_double(s, 2) == 2.5);
+	assert_int_equal(sqlite3_column_int(s, 3), 5); /* as it began */
+	assert_null(sqlite3_column_text(s, 4));
+	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+	assert_string_equal((const char *)sqlite3_column_text(s, 4), "0.0.0.0");
+	assert_int_equal(sqlite3_column_int(s, 5), 443);
+	assert_int_equal(sqlite3_step(s), SQLITE_DONE);
+	sqlite3_finalize(s);
+	sqlite3_close(db);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,6 +410,7 @@ int main(void)
 		cmocka_unit_test(causes_findings_and_severities_match),
 		cmocka_unit_test(a_clock_that_is_set_begins_windows_anew),
 		cmocka_unit_test(a_little_back_is_no_clock_set),
+		cmocka_unit_test(an_alert_is_one_row),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,7 +103,7 @@ int main(int argc, char **argv)
 	struct board_scene scene;
 	struct error err = {""};
 	struct watch *watch;
-	struct pollfd ended;
+	struct pollfd fds[1 + WATCH_FDS];
 	int ends[2];
 
 	setlocale(LC_CTYPE, "");
@@ -133,9 +133,15 @@ int main(int argc, char **argv)
 	}
 	if (watch_metrics_port(watch) != 0)
 		fprintf(stderr, "port %u\n", watch_metrics_port(watch));
-	ended = (struct pollfd){.fd = ends[0], .events = POLLIN};
-	while (result == WATCH_GOES_ON && ended.revents == 0)
-		result = watch_turn(watch, &ended, 1, &err);
+	do {
+		int count;
+
+		fds[0] = (struct pollfd){.fd = ends[0], .events = POLLIN};
+		count = watch_wait_for(watch, fds + 1, WATCH_FDS);
+		if (poll(fds, (nfds_t)(1 + count), 100) < 0)
+			fds[0].revents = 0;
+		result = watch_turn(watch, &err);
+	} while (result == WATCH_GOES_ON && fds[0].revents == 0);
 	watch_close(watch);
 	board_free(scene.board);
 	fprintf(stderr, "%s\n",
