@@ -127,16 +127,20 @@ static void paint_open(struct canvas *canvas, const struct view_model *model, in
 	for (int i = 0; i < ENDPOINT_STATES; i++) {
 		enum endpoint_state state = order[i];
 		bool quiet = state != STATE_CLOSE_WAIT && state != STATE_FIN_WAIT_2;
+		const char *name;
 
 		if (now->open_by_state[state] == 0)
 			continue;
-		at += 2;
-		at += canvas_put(canvas, row, at, canvas->columns - at, CANVAS_QUIET,
-				 state == STATE_CLOSED ? "opening" : endpoint_state_name(state));
-		at += 1;
-		at += canvas_put(canvas, row, at, canvas->columns - at,
-				 quiet ? CANVAS_PLAIN : CANVAS_WARNING,
-				 format_count(text, now->open_by_state[state]));
+		name = state == STATE_CLOSED ? "opening" : endpoint_state_name(state);
+		format_count(text, now->open_by_state[state]);
+		if (at + 4 + (int)(strlen(name) + strlen(text)) > canvas->columns) {
+			canvas_put(canvas, row, at + 1, 1, CANVAS_QUIET,
+				   canvas->unicode ? "…" : "~");
+			break;
+		}
+		at += 2 + canvas_put(canvas, row, at + 2, canvas->columns, CANVAS_QUIET, name);
+		at += 1 + canvas_put(canvas, row, at + 1, canvas->columns,
+				     quiet ? CANVAS_PLAIN : CANVAS_WARNING, text);
 	}
 }
 
