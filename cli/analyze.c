@@ -6,6 +6,7 @@
 #include "cli/analyze_options.h"
 #include "cli/captures.h"
 #include "cli/command.h"
+#include "cli/confine.h"
 #include "cli/pipeline.h"
 #include "cli/progress.h"
 #include "cli/readers.h"
@@ -20,7 +21,8 @@
 struct analysis {
 	const struct analyze_options *options;
 	struct engine_config engine;
-	struct store *store; /* opened with the first recording that can be read */
+	struct filter *filter; /* NULL: none */
+	struct store *store;   /* opened with the first recording that can be read */
 	struct progress progress;
 	int64_t *recordings; /* stored in this run */
 	size_t recording_count;
@@ -110,16 +112,18 @@ static enum exit_code analyze_recording(struct analysis *analysis, const struct 
 					struct error *err)
 {
 	const struct analyze_options *options = analysis->options;
-	struct feed_config config = {
-		.paths = captures->items, .path_count = captures->count, .filter = options->filter};
+	struct feed_config config = {.paths = captures->items,
+				     .path_count = captures->count,
+				     .filter = options->filter,
+				     .compiled = analysis->filter};
 	struct feed *feed = feed_open(&config, err);
 	enum exit_code code = EXIT_DONE;
 	bool matched = analysis->matched;
 	struct pipeline pipeline;
 	int64_t id;
 
-	if (!feed) /* before anything was read: the filter */
-		return options->filter ? EXIT_USAGE : EXIT_FAILED;
+	if (!feed)
+		return EXIT_FAILED;
 	if (!captures_any_opened(feed)) {
 		tell_problems(analysis, feed);
 		feed_close(feed);
@@ -199,6 +203,10 @@ static enum exit_code run(struct analysis *analysis, const struct operands *capt
 
 	if (analysis->options->join)
 		captures_allow_many();
+	if (!confine_filter(analysis->options->filter, &analysis->filter, err))
+		return EXIT_USAGE;
+	if (!analysis->options->no_sandbox)
+		confine_analyze(captures, analysis->options->database);
 	signals_catch();
 	code = analyze_all(analysis, captures, err);
 	if (signals_pending() != 0) {
@@ -250,6 +258,7 @@ enum exit_code command_analyze(int argc, char **argv)
 	if (err.text[0] != '\0')
 		complain("%s", err.text);
 	store_close(analysis.store);
+	filter_free(analysis.filter);
 	free(analysis.recordings);
 	free(items);
 	analyze_options_free(&options);

@@ -126,6 +126,11 @@ static const struct option_spec specs[] = {
 	 .offset = FIELD(hash_seed),
 	 .high = INT64_MAX,
 	 .help = "fixed key for hash tables, for tests (random)"},
+	{.name = "no-sandbox",
+	 .kind = OPTION_FLAG,
+	 .offset = FIELD(no_sandbox),
+	 .help = "keep all rights while reading what may be hostile: for debuggers, valgrind and "
+		 "the like"},
 	{.name = "quiet",
 	 .letter = 'q',
 	 .kind = OPTION_FLAG,

@@ -34,7 +34,7 @@ struct analyze_options {
 	int format;         /* enum analyze_format */
 	int ladders;        /* enum ladder_policy */
 	int overlap;        /* enum overlap_policy */
-	bool join, keep_duplicates, verify_checksums, no_dpi, check_streams, quiet;
+	bool join, keep_duplicates, verify_checksums, no_dpi, check_streams, no_sandbox, quiet;
 	struct option_texts mark_texts;
 	struct wanted_mark *marks; /* owned; what mark_texts say */
 	size_t mark_count;

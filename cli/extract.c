@@ -6,6 +6,7 @@
 
 #include "cli/captures.h"
 #include "cli/command.h"
+#include "cli/confine.h"
 #include "cli/extract_options.h"
 #include "cli/extract_pcap.h"
 #include "cli/pipeline.h"
@@ -13,7 +14,6 @@
 #include "cli/run_setup.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
-#include "cli/values.h"
 #include "cli/values.h"
 #include "db/query.h"
 #include "db/store.h"
@@ -27,6 +27,7 @@
 struct extraction {
 	const struct extract_options *options;
 	struct engine_config engine;
+	struct filter *filter;       /* NULL: none */
 	struct selection *selection; /* NULL: all connections */
 	struct stream_files *files;  /* with --streams */
 	struct packet_list *lists;   /* with --pcap: one a recording */
@@ -96,7 +97,8 @@ static struct feed *open_captures(const struct extraction *x, const struct opera
 {
 	struct feed_config config = {.paths = captures->items,
 				     .path_count = captures->count,
-				     .filter = x->options->analysis.filter};
+				     .filter = x->options->analysis.filter,
+				     .compiled = x->filter};
 
 	return feed_open(&config, err);
 }
@@ -268,8 +270,7 @@ static bool prepare(struct extraction *x, const struct operands *captures, struc
 	if (!run_engine(&options->analysis, &x->engine, err))
 		return false;
 	x->engine.ladders = LADDERS_NONE;
-	if ((options->selection == EXTRACT_CONNECTIONS || options->selection == EXTRACT_QUERY) &&
-	    !select_from_database(x, err))
+	if (!confine_filter(options->analysis.filter, &x->filter, err))
 		return false;
 	if (options->streams) {
 		x->files = stream_files_new(&config, err);
@@ -281,6 +282,20 @@ static bool prepare(struct extraction *x, const struct operands *captures, struc
 	return x->lists || error_set(err, "out of memory");
 }
 
+/* From here on nothing is opened but what the options name. */
+static bool confine_and_select(struct extraction *x, const struct operands *captures,
+			       struct error *err)
+{
+	const struct extract_options *options = x->options;
+	bool from_database = options->selection == EXTRACT_CONNECTIONS ||
+			     options->selection == EXTRACT_QUERY;
+
+	if (!options->analysis.no_sandbox)
+		confine_extract(captures, from_database ? options->database : NULL,
+				options->streams, options->pcap);
+	return !from_database || select_from_database(x, err);
+}
+
 static enum exit_code run(struct extraction *x, const struct operands *captures, struct error *err)
 {
 	enum exit_code code = EXIT_FAILED;
@@ -289,7 +304,7 @@ static enum exit_code run(struct extraction *x, const struct operands *captures,
 		captures_allow_many();
 	signals_ignore_file_limit();
 	signals_catch();
-	if (prepare(x, captures, err))
+	if (prepare(x, captures, err) && confine_and_select(x, captures, err))
 		code = extract_recordings(x, captures, err);
 	if (code == EXIT_DONE && !x->readable)
 		code = EXIT_FAILED; /* as was told */
@@ -307,6 +322,7 @@ static void extraction_free(struct extraction *x)
 		packet_set_free(&x->lists[i].set);
 	free(x->lists);
 	selection_free(x->selection);
+	filter_free(x->filter);
 }
 
 enum exit_code command_extract(int argc, char **argv)

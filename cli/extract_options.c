@@ -68,19 +68,11 @@ static const char *const filters[] = {
 	"application", "server-name", "contains",   "capture",      "vlan",         "tunnel",
 	"midstream",   "since",       "until",      "min-duration", "max-duration", "community-id",
 	NULL};
-static const char *const analysis[] = {"filter",
-				       "join",
-				       "msl",
-				       "idle-timeout",
-				       "stuck",
-				       "keep-duplicates",
-				       "verify-checksums",
-				       "max-flows",
-				       "max-memory",
-				       "stream-memory",
-				       "overlap",
-				       "hash-seed",
-				       NULL};
+static const char *const analysis[] = {"filter",           "join",      "msl",
+				       "idle-timeout",     "stuck",     "keep-duplicates",
+				       "verify-checksums", "max-flows", "max-memory",
+				       "stream-memory",    "overlap",   "hash-seed",
+				       "no-sandbox",       NULL};
 
 static const struct option_loan loans[] = {
 	{.from = &query_option_table, .names = filters, .base = FIELD(filter)},

@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
+#include "guard/sandbox.h"
 #include "streams/dpi.h"
 
 #ifndef LASTACK_VERSION
@@ -56,6 +57,7 @@ static enum exit_code version(void)
 		printf("lastack " LASTACK_VERSION " (nDPI %s)\n", ndpi);
 	else
 		puts("lastack " LASTACK_VERSION " (without nDPI)");
+	printf("sandbox: %s\n", sandbox_words());
 	return EXIT_DONE;
 }
 

@@ -2,6 +2,7 @@
 #include "cli/query_options.h"
 
 #include "cli/command.h"
+#include "cli/confine.h"
 #include "cli/database.h"
 #include "cli/terminal.h"
 #include "report/groups.h"
@@ -40,10 +41,13 @@ static bool write_rows(sqlite3_stmt *statement, const struct query_options *opti
 static enum exit_code run(const struct query_options *options, struct error *err)
 {
 	uint64_t limit = options->limit;
-	struct store *store = store_open(options->database, STORE_READ, err);
+	struct store *store;
 	sqlite3_stmt *statement;
 	enum exit_code code = EXIT_FAILED;
 
+	if (!options->no_sandbox)
+		confine_reader(options->database, NULL, NULL);
+	store = store_open(options->database, STORE_READ, err);
 	if (!store)
 		return EXIT_FAILED;
 	if (limit == UNSET_COUNT)

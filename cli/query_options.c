@@ -256,6 +256,11 @@ static const struct option_spec specs[] = {
 	 .value = "STATEMENT",
 	 .offset = FIELD(sql),
 	 .help = "the rows of a statement of your own that only reads, instead of the filters"},
+	{.name = "no-sandbox",
+	 .kind = OPTION_FLAG,
+	 .offset = FIELD(no_sandbox),
+	 .help = "keep all rights while reading what may be hostile: for debuggers, valgrind and "
+		 "the like"},
 	{.name = "quiet",
 	 .letter = 'q',
 	 .kind = OPTION_FLAG,

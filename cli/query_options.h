@@ -19,7 +19,7 @@ struct query_options {
 	int format;                                 /* enum rows_format */
 	uint64_t port, server_port, vlan, limit;    /* UNSET_COUNT: not given */
 	int64_t since_ns, until_ns, min_ns, max_ns; /* UNSET_NS: not given */
-	bool incomplete, complete, midstream, injected, quiet;
+	bool incomplete, complete, midstream, injected, no_sandbox, quiet;
 };
 
 #define UNSET_NS    INT64_MIN

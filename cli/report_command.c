@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "cli/command.h"
+#include "cli/confine.h"
 #include "cli/database.h"
 #include "cli/options.h"
 #include "cli/terminal.h"
@@ -16,7 +17,7 @@ enum report_format { REPORT_TEXT, REPORT_JSON, REPORT_MARKDOWN, REPORT_HTML };
 struct report_options {
 	const char *database, *against;
 	int format; /* enum report_format */
-	bool quiet;
+	bool no_sandbox, quiet;
 };
 
 static const char *const formats[] = {"text", "json", "md", "html", NULL};
@@ -39,6 +40,11 @@ static const struct option_spec specs[] = {
 	 .offset = offsetof(struct report_options, format),
 	 .help = "text; json (the same as one document); md (Markdown, for tickets); html (a page "
 		 "for a browser)"},
+	{.name = "no-sandbox",
+	 .kind = OPTION_FLAG,
+	 .offset = offsetof(struct report_options, no_sandbox),
+	 .help = "keep all rights while reading what may be hostile: for debuggers, valgrind and "
+		 "the like"},
 	{.name = "quiet",
 	 .letter = 'q',
 	 .kind = OPTION_FLAG,
@@ -144,7 +150,11 @@ static bool write_comparison(const struct report_options *options, const struct 
 static enum exit_code run(const struct report_options *options, struct error *err)
 {
 	struct read_database now = {0}, before = {0};
-	bool good = database_read(&now, options->database, err);
+	bool good;
+
+	if (!options->no_sandbox)
+		confine_reader(options->database, options->against, NULL);
+	good = database_read(&now, options->database, err);
 
 	if (good && !options->against)
 		good = write_report(options, &now, err);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/confine.h"
 #include "cli/database.h"
 #include "cli/options.h"
 #include "cli/output_file.h"
@@ -23,7 +24,7 @@ struct show_options {
 	const char *database, *svg;
 	const char *connection; /* the operand */
 	int format;             /* enum show_format; -1: not given */
-	bool ladder, quiet;
+	bool ladder, no_sandbox, quiet;
 };
 
 static const char *const formats[] = {"text", "json", NULL};
@@ -50,6 +51,11 @@ static const struct option_spec specs[] = {
 	 .kind = OPTION_FLAG,
 	 .offset = offsetof(struct show_options, ladder),
 	 .help = "print the ladder in the notation of test cases instead"},
+	{.name = "no-sandbox",
+	 .kind = OPTION_FLAG,
+	 .offset = offsetof(struct show_options, no_sandbox),
+	 .help = "keep all rights while reading what may be hostile: for debuggers, valgrind and "
+		 "the like"},
 	{.name = "quiet",
 	 .letter = 'q',
 	 .kind = OPTION_FLAG,
@@ -214,12 +220,15 @@ static bool check_count(const struct show_options *options, const int64_t *ids, 
 
 static enum exit_code run(const struct show_options *options, struct error *err)
 {
-	struct store *store = store_open(options->database, STORE_READ, err);
+	struct store *store;
 	enum exit_code code = EXIT_FAILED;
 	int64_t *ids = NULL;
 	size_t count = 0;
 	bool misuse;
 
+	if (!options->no_sandbox)
+		confine_reader(options->database, NULL, options->svg);
+	store = store_open(options->database, STORE_READ, err);
 	if (!store)
 		return EXIT_FAILED;
 	if (!find(store, options->connection, &ids, &count, &misuse, err)) {

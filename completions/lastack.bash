@@ -89,11 +89,11 @@ _lastack()
 		"show --format") words="text json" ;;
 		*)
 			case "$command $current" in
-			"analyze -"*) words="--db --filter --join --format --fail-on --msl --idle-timeout --stuck --keep-duplicates --verify-checksums --ladders --max-flows --max-memory --stream-memory --overlap --mark --check-streams --no-dpi --hash-seed --quiet --help" ;;
-			"extract -"*) words="--streams --pcap --gaps --overwrite --connection --db --quiet --teardown --closer --end-reason --incomplete --complete --cause --stage --reset-by --injected --time-wait --state --finding --severity --host --port --client --server --server-port --application --server-name --contains --capture --vlan --tunnel --midstream --since --until --min-duration --max-duration --community-id --filter --join --msl --idle-timeout --stuck --keep-duplicates --verify-checksums --max-flows --max-memory --stream-memory --overlap --hash-seed --help" ;;
-			"query -"*) words="--db --teardown --closer --end-reason --incomplete --complete --cause --stage --reset-by --injected --time-wait --state --finding --severity --host --port --client --server --server-port --application --server-name --contains --capture --vlan --tunnel --midstream --since --until --min-duration --max-duration --community-id --by --limit --format --sql --quiet --help" ;;
-			"report -"*) words="--db --against --format --quiet --help" ;;
-			"show -"*) words="--db --format --svg --ladder --quiet --help" ;;
+			"analyze -"*) words="--db --filter --join --format --fail-on --msl --idle-timeout --stuck --keep-duplicates --verify-checksums --ladders --max-flows --max-memory --stream-memory --overlap --mark --check-streams --no-dpi --hash-seed --no-sandbox --quiet --help" ;;
+			"extract -"*) words="--streams --pcap --gaps --overwrite --connection --db --quiet --teardown --closer --end-reason --incomplete --complete --cause --stage --reset-by --injected --time-wait --state --finding --severity --host --port --client --server --server-port --application --server-name --contains --capture --vlan --tunnel --midstream --since --until --min-duration --max-duration --community-id --filter --join --msl --idle-timeout --stuck --keep-duplicates --verify-checksums --max-flows --max-memory --stream-memory --overlap --hash-seed --no-sandbox --help" ;;
+			"query -"*) words="--db --teardown --closer --end-reason --incomplete --complete --cause --stage --reset-by --injected --time-wait --state --finding --severity --host --port --client --server --server-port --application --server-name --contains --capture --vlan --tunnel --midstream --since --until --min-duration --max-duration --community-id --by --limit --format --sql --no-sandbox --quiet --help" ;;
+			"report -"*) words="--db --against --format --no-sandbox --quiet --help" ;;
+			"show -"*) words="--db --format --svg --ladder --no-sandbox --quiet --help" ;;
 			esac
 			;;
 		esac

@@ -16,6 +16,7 @@ struct feed {
 	struct input *inputs;
 	size_t input_count;
 	struct filter *filter; /* NULL: none */
+	struct filter *own;    /* the same where it was made here */
 	struct input *next;    /* has the packet to hand out next; NULL: the end */
 	bool started;
 };
@@ -44,11 +45,12 @@ struct feed *feed_open(const struct feed_config *config, struct error *err)
 	feed->inputs = calloc(config->path_count, sizeof(*feed->inputs));
 	if (feed->inputs == NULL && config->path_count > 0)
 		goto no_memory;
-	if (config->filter != NULL) {
-		feed->filter = filter_new(config->filter, err);
-		if (feed->filter == NULL)
+	if (config->filter != NULL && config->compiled == NULL) {
+		feed->own = filter_new(config->filter, err);
+		if (feed->own == NULL)
 			goto fail;
 	}
+	feed->filter = config->compiled ? config->compiled : feed->own;
 	for (size_t i = 0; i < config->path_count; i++) {
 		feed->input_count++;
 		if (!input_open(&feed->inputs[i], config->paths[i], (uint32_t)i, block, err))
@@ -69,7 +71,7 @@ void feed_close(struct feed *feed)
 	for (size_t i = 0; i < feed->input_count; i++)
 		input_close(&feed->inputs[i]);
 	free(feed->inputs);
-	filter_free(feed->filter);
+	filter_free(feed->own);
 	free(feed);
 }
 

@@ -15,11 +15,13 @@
 #include "source/packet.h"
 
 struct feed;
+struct filter;
 
 struct feed_config {
 	const char *const *paths; /* as given; "-" is standard input */
 	size_t path_count;        /* 1, or more to join */
 	const char *filter;       /* BPF expression or NULL; compiled once a link type */
+	struct filter *compiled;  /* the same, by filter_new(); borrowed. NULL: made from filter */
 };
 
 /* What is known of one file. Strings are owned by the feed. */

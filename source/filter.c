@@ -143,6 +143,11 @@ static const struct filter_program *program_find(struct filter *filter, uint32_t
 	return &filter->programs[i];
 }
 
+bool filter_prepare(struct filter *filter, uint32_t linktype)
+{
+	return program_find(filter, linktype) != NULL;
+}
+
 enum filter_result filter_packet(struct filter *filter, const struct packet *packet)
 {
 	const struct filter_program *program = program_find(filter, packet->linktype);

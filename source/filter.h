@@ -2,6 +2,7 @@
 #ifndef LASTACK_SOURCE_FILTER_H
 #define LASTACK_SOURCE_FILTER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -20,6 +21,9 @@ enum filter_result {
  * that only some link types have a meaning for ("wlan type mgt") is valid. */
 struct filter *filter_new(const char *expression, struct error *err);
 void filter_free(struct filter *filter); /* NULL is fine */
+/* Compiles it for a link type now: later, names of hosts may be out of reach (guard/sandbox.h). False:
+ * no memory. */
+bool filter_prepare(struct filter *filter, uint32_t linktype);
 
 enum filter_result filter_packet(struct filter *filter, const struct packet *packet);
 

@@ -231,7 +231,7 @@ static uint8_t fill_of(const struct packet *packet)
 
 struct reading reading_of(const char *const *paths, size_t count, const char *filter)
 {
-	const struct feed_config config = {paths, count, filter};
+	const struct feed_config config = {.paths = paths, .path_count = count, .filter = filter};
 	struct error err = {""};
 	struct reading r = {.feed = feed_open(&config, &err)};
 	size_t capacity = 0;

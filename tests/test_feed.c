@@ -80,7 +80,7 @@ static void test_standard_input(void **state)
 static void test_standard_input_special(void **state)
 {
 	static const char *const twice[] = {"-", "-"};
-	const struct feed_config config = {twice, 2, NULL};
+	const struct feed_config config = {.paths = twice, .path_count = 2};
 	struct error err = {""};
 	struct reading r;
 
@@ -240,7 +240,7 @@ static void ng_packet(struct blob *blob, uint32_t interface, uint32_t units,
 /* Counts what passes; the fills of other tests do not hold for these packets. */
 static size_t count_passed(const char *path, const char *filter, struct feed **feed)
 {
-	const struct feed_config config = {&path, 1, filter};
+	const struct feed_config config = {.paths = &path, .path_count = 1, .filter = filter};
 	struct error err = {""};
 	struct packet packet;
 	size_t passed = 0;
@@ -318,7 +318,8 @@ static void test_filter_syntax(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		const struct feed_config config = {&path, 1, bad[i]};
+		const struct feed_config config = {
+			.paths = &path, .path_count = 1, .filter = bad[i]};
 		struct error err = {""};
 
 		assert_null(feed_open(&config, &err));

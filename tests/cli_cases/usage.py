@@ -22,7 +22,8 @@ def case_version(t):
 	"""--version goes to standard output"""
 	done = t.run("--version")
 	t.equal((done.code, done.err), (0, ""), "exit code and complaint", done)
-	t.expect(re.fullmatch(r"lastack \d+\.\d+\.\d+\S* \((nDPI \d\S*|without nDPI)\)\n", done.out), "name and version", done)
+	t.expect(re.fullmatch(r"lastack \d+\.\d+\.\d+\S* \((nDPI \d\S*|without nDPI)\)\n"
+		r"sandbox: (none|Landlock; no seccomp|seccomp(; no| and) Landlock)\n", done.out), "name and version", done)
 
 
 def case_help_lists_commands(t):
