@@ -342,17 +342,10 @@ static void answer_reuse(struct engine *e, struct flow *placed, const struct arr
 {
 	struct flow *running = placed->running ? placed : placed->newer;
 	struct flow *older = running ? running->older : NULL;
-	struct regular *regular;
-	struct connection *c;
 
 	if (!older || !older->awaits_answer || running->initiator_way == a->way)
 		return;
-	regular = remember_regular(e, older);
-	c = regular ? NULL : remember_full(e, older);
-	if (regular)
-		time_wait_answer(&regular->reuse.answer, a->segment);
-	else if (c && c->teardown)
-		time_wait_answer(&c->teardown->reuse_answer, a->segment);
+	remember_answer(e, older, a->segment);
 	older->awaits_answer = false;
 	older->tell_again = older->told > 0;
 	remember_settle(e, older);

@@ -26,34 +26,53 @@ static struct connection *connection_new(const struct segment *s)
 	return c;
 }
 
-/* The TIME_WAIT of the old incarnation, once its tuple is used again. */
+/* A SYN uses the tuple of a connection that has ended again. */
 static void reuse(struct engine *e, struct flow *old, struct connection *c, const struct arrival *a)
 {
 	time_wait_reuse(c, flow_side(old, a->way), a->segment, &a->at, e->two_msl_ns);
 	old->awaits_answer = c->teardown && c->teardown->reuse_by != REUSE_BY_NULL;
-	if (old->regular)
-		regular_reused(old->regular, c);
+}
+
+/* The same of a regular one that has closed. False where a finding will tell of the SYN: then all of
+ * its moment is to be kept, in the full form. */
+static bool reuse_regular(struct engine *e, struct flow *old, const struct arrival *a)
+{
+	enum side from = flow_side(old, a->way);
+	struct time_wait_state state;
+	struct time_wait_reuse reuse;
+
+	if (!remember_time_wait(old, from, &state))
+		return false;
+	reuse = time_wait_reuse_of(&state, from, a->segment, e->two_msl_ns);
+	if (reuse.rule == REUSE_RULE_NONE)
+		return false;
+	*remember_reuse(old) = reuse;
+	old->awaits_answer = reuse.by != REUSE_BY_NULL;
+	return true;
 }
 
 /* The running flow makes room for the next incarnation of its lane. */
 static void succeed(struct engine *e, struct flow *old, struct flow *successor,
 		    const struct arrival *a)
 {
-	struct regular *regular = remember_regular(e, old);
-	struct connection *c = regular && regular_takes_reuse(regular, &a->at)
-				       ? remember_glance(e, old)
-				       : remember_full(e, old);
+	bool syn = (a->segment->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	struct connection *c;
 
 	flow_retire(e->table, old, successor);
-	if (!c || old->followed_ns != NONE_NS)
+	if (old->followed_ns != NONE_NS)
 		return; /* it runs again only as the one that followed it was forgotten */
-	old->followed_ns = a->segment->ts_ns;
-	if (!connection_ended(c)) {
-		old->superseded = true;
-		flow_touch(e->table, old, QUEUE_ENDED, e->now_ns);
+	if (!syn || !reuse_regular(e, old, a)) {
+		c = remember_full(e, old);
+		if (!c)
+			return;
+		if (!connection_ended(c)) {
+			old->superseded = true;
+			flow_touch(e->table, old, QUEUE_ENDED, e->now_ns);
+		}
+		if (syn)
+			reuse(e, old, c, a);
 	}
-	if ((a->segment->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
-		reuse(e, old, c, a);
+	old->followed_ns = a->segment->ts_ns;
 	remember_settle(e, old);
 }
 
@@ -475,9 +494,7 @@ static bool place_regular(struct engine *e, const struct arrival *a, struct flow
 	const struct segment *s = a->segment;
 
 	if ((s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN) {
-		struct regular *r = remember_regular(e, running);
-
-		if (!r || r->stage != REGULAR_CLOSED)
+		if (!remember_is_closed_regular(running))
 			return false;
 		*place = start_anew(e, a, running);
 		return true;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DISTANCES_MAX = 64, WORD = 8 };
+enum { DISTANCES_MAX = 40, WORD = 8 };
 
 /* Anything of one end. */
 struct kept_end {
@@ -19,24 +19,52 @@ struct kept {
 	uint64_t far; /* bit n: the n-th distance is not 0 */
 	struct kept_end end[SIDES];
 	uint32_t first_packet;
+	struct time_wait_reuse reuse;
 	uint16_t size;      /* of all, bytes */
 	uint8_t distance[]; /* lengths of those that are not 0, two a byte; then their bytes */
 };
 
-/* Distances on their way, in or out. */
-struct distances {
-	uint64_t value[DISTANCES_MAX];
-	size_t count;
+/* Distances on their way out. */
+struct writer {
+	uint64_t far;
+	unsigned count, far_count;
+	uint8_t length[DISTANCES_MAX]; /* of those that are not 0 */
+	uint8_t *out; /* where the next one goes; a word behind it may be written to */
 };
 
-static void put(struct distances *d, uint64_t value)
+/* And in. */
+struct reader {
+	uint64_t far;
+	unsigned count, far_count;
+	const uint8_t *lengths;
+	const uint8_t *in;
+};
+
+static void put(struct writer *w, uint64_t value)
 {
-	d->value[d->count++] = value;
+	unsigned far = value != 0, length = far ? 8 - (unsigned)__builtin_clzll(value) / 8 : 0;
+
+	w->far |= (uint64_t)far << w->count++;
+	w->length[w->far_count] = (uint8_t)length;
+	w->far_count += far;
+	value = htole64(value);
+	memcpy(w->out, &value, sizeof(value));
+	w->out += length;
 }
 
-static uint64_t get(struct distances *d)
+static uint64_t get(struct reader *r)
 {
-	return d->value[d->count++];
+	unsigned length;
+	uint64_t value;
+
+	if (!(r->far >> r->count++ & 1))
+		return 0;
+	length = r->lengths[r->far_count / 2] >> r->far_count % 2 * 4 & 0xf;
+	r->far_count++;
+	/* the word that ends with it: it reaches into what lies before, never behind */
+	r->in += length;
+	memcpy(&value, r->in - WORD, sizeof(value));
+	return le64toh(value) >> (64 - 8 * length);
 }
 
 /* Small ones of either sign become small numbers. */
@@ -50,25 +78,49 @@ static int64_t unfold(uint64_t value)
 	return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
 }
 
-static void put_from(struct distances *d, int64_t value, int64_t usual)
+static void put_from(struct writer *d, int64_t value, int64_t usual)
 {
 	put(d, fold((int64_t)((uint64_t)value - (uint64_t)usual)));
 }
 
-static int64_t get_from(struct distances *d, int64_t usual)
+static int64_t get_from(struct reader *d, int64_t usual)
 {
 	return (int64_t)((uint64_t)usual + (uint64_t)unfold(get(d)));
 }
 
-/* Numbers of 32 bits, modulo 2^32. */
-static void put_number(struct distances *d, uint32_t number, uint32_t usual)
+/* Two numbers that are mostly both 0 count as one. */
+static void put_two(struct writer *w, uint32_t one, uint32_t other)
 {
-	put(d, fold((int32_t)(number - usual)));
+	put(w, one | (uint64_t)other << 32);
 }
 
-static uint32_t get_number(struct distances *d, uint32_t usual)
+static void get_two(struct reader *r, uint32_t *one, uint32_t *other)
 {
-	return usual + (uint32_t)unfold(get(d));
+	uint64_t value = get(r);
+
+	*one = (uint32_t)value;
+	*other = (uint32_t)(value >> 32);
+}
+
+/* Numbers of 32 bits, modulo 2^32. */
+static uint32_t fold_number(uint32_t number, uint32_t usual)
+{
+	return (uint32_t)fold((int32_t)(number - usual));
+}
+
+static uint32_t unfold_number(uint32_t folded, uint32_t usual)
+{
+	return usual + (uint32_t)unfold(folded);
+}
+
+static void put_number(struct writer *d, uint32_t number, uint32_t usual)
+{
+	put(d, fold_number(number, usual));
+}
+
+static uint32_t get_number(struct reader *d, uint32_t usual)
+{
+	return unfold_number((uint32_t)get(d), usual);
 }
 
 /* ---- what is usual ---- */
@@ -166,20 +218,30 @@ static enum side first_fin(const struct regular *r)
 
 /* ---- the numbers, in an order in which each finds what it is measured by ---- */
 
-static void put_moment(struct distances *d, const struct regular_moment *m,
+static void put_moment(struct writer *w, const struct regular_moment *m,
 		       const struct regular_moment *usual)
 {
-	put_from(d, m->ts_ns, usual->ts_ns);
-	put_number(d, m->packet, usual->packet);
-	put_number(d, m->ordinal - m->packet, usual->ordinal - usual->packet);
+	put_from(w, m->ts_ns, usual->ts_ns);
+	put_number(w, m->packet, usual->packet);
 }
 
-static void get_moment(struct distances *d, struct regular_moment *m,
+static void get_moment(struct reader *r, struct regular_moment *m,
 		       const struct regular_moment *usual)
 {
-	m->ts_ns = get_from(d, usual->ts_ns);
-	m->packet = get_number(d, usual->packet);
-	m->ordinal = get_number(d, usual->ordinal - usual->packet) + m->packet;
+	m->ts_ns = get_from(r, usual->ts_ns);
+	m->packet = get_number(r, usual->packet);
+}
+
+/* All packets between two are segments, mostly: ordinals are as far apart as packets. */
+static uint32_t fold_ordinal(const struct regular_moment *m, const struct regular_moment *usual)
+{
+	return fold_number(m->ordinal - m->packet, usual->ordinal - usual->packet);
+}
+
+static void unfold_ordinal(uint32_t folded, struct regular_moment *m,
+			   const struct regular_moment *usual)
+{
+	m->ordinal = m->packet + unfold_number(folded, usual->ordinal - usual->packet);
 }
 
 static struct regular_moment start_of(const struct regular *r)
@@ -187,65 +249,106 @@ static struct regular_moment start_of(const struct regular *r)
 	return (struct regular_moment){r->first_ns, r->first_packet, r->first_packet};
 }
 
-static void put_teardown(struct distances *d, const struct regular *r)
+static void put_teardown(struct writer *w, const struct regular *r)
 {
 	enum side side = first_fin(r);
 	const struct regular_end *first = &r->end[side], *last = &r->end[!side];
 	struct regular_moment start = start_of(r);
 
-	put(d, side);
-	put_moment(d, &first->fin_at, &start);
-	put_moment(d, &last->fin_at, &first->fin_at);
-	put_moment(d, &first->covered, &last->fin_at);
-	put_moment(d, &last->covered, &last->fin_at);
-	put_from(d, r->last_ns, last->covered.ts_ns);
-	put_number(d, first->fin_ack, last->snd_nxt - 1);
-	put_number(d, last->fin_ack, first->snd_nxt);
+	put_moment(w, &first->fin_at, &start);
+	put_moment(w, &last->fin_at, &first->fin_at);
+	put_moment(w, &first->covered, &last->fin_at);
+	put_moment(w, &last->covered, &last->fin_at);
+	put_two(w, fold_ordinal(&first->fin_at, &start),
+		fold_ordinal(&last->fin_at, &first->fin_at));
+	put_two(w, fold_ordinal(&first->covered, &last->fin_at),
+		fold_ordinal(&last->covered, &last->fin_at));
+	put_from(w, r->last_ns, last->covered.ts_ns);
+	put_two(w, fold_number(first->fin_ack, last->snd_nxt - 1),
+		fold_number(last->fin_ack, first->snd_nxt));
 }
 
-static void get_teardown(struct distances *d, struct regular *r)
+static void get_teardown(struct reader *in, struct regular *r, enum side side)
 {
-	enum side side = (enum side)get(d);
 	struct regular_end *first = &r->end[side], *last = &r->end[!side];
 	struct regular_moment start = start_of(r);
+	uint32_t one, other;
 
-	get_moment(d, &first->fin_at, &start);
-	get_moment(d, &last->fin_at, &first->fin_at);
-	get_moment(d, &first->covered, &last->fin_at);
-	get_moment(d, &last->covered, &last->fin_at);
-	r->last_ns = get_from(d, last->covered.ts_ns);
-	first->fin_ack = get_number(d, last->snd_nxt - 1);
-	last->fin_ack = get_number(d, first->snd_nxt);
+	get_moment(in, &first->fin_at, &start);
+	get_moment(in, &last->fin_at, &first->fin_at);
+	get_moment(in, &first->covered, &last->fin_at);
+	get_moment(in, &last->covered, &last->fin_at);
+	get_two(in, &one, &other);
+	unfold_ordinal(one, &first->fin_at, &start);
+	unfold_ordinal(other, &last->fin_at, &first->fin_at);
+	get_two(in, &one, &other);
+	unfold_ordinal(one, &first->covered, &last->fin_at);
+	unfold_ordinal(other, &last->covered, &last->fin_at);
+	r->last_ns = get_from(in, last->covered.ts_ns);
+	get_two(in, &one, &other);
+	first->fin_ack = unfold_number(one, last->snd_nxt - 1);
+	last->fin_ack = unfold_number(other, first->snd_nxt);
 }
 
-static void put_end(struct distances *d, const struct regular_end *e,
-		    const struct regular_end *peer)
+static void put_end(struct writer *w, const struct regular_end *e, const struct regular_end *peer)
 {
-	put(d, e->ack_count ^ 3u);
+	uint32_t far[RECENT_ACKS];
+
 	for (uint8_t i = 0; i < RECENT_ACKS; i++)
-		put_number(d, e->acks[i], i < e->ack_count ? usual_ack(peer, i) : 0);
-	put_number(d, e->window_max, last_window(e));
-	put_number(d, e->window_right, e->acks[0] + last_window(e));
-	put(d, e->packets);
-	put(d, e->ttl_first ^ e->ttl_last);
-	put(d, e->half_close);
-	put(d, e->fin_payload);
+		far[i] = fold_number(e->acks[i], i < e->ack_count ? usual_ack(peer, i) : 0);
+	put_two(w, far[0], far[1]);
+	put_two(w, far[2], far[3]);
+	put_two(w, fold_number(e->window_max, last_window(e)),
+		fold_number(e->window_right, e->acks[0] + last_window(e)));
+	put(w, e->packets);
+	put_two(w, e->half_close, e->fin_payload);
 }
 
-static void get_end(struct distances *d, struct regular_end *e, const struct regular_end *peer)
+static void get_end(struct reader *r, struct regular_end *e, const struct regular_end *peer)
 {
-	e->ack_count = (uint8_t)(get(d) ^ 3u);
+	uint32_t far[RECENT_ACKS];
+
+	get_two(r, &far[0], &far[1]);
+	get_two(r, &far[2], &far[3]);
 	for (uint8_t i = 0; i < RECENT_ACKS; i++)
-		e->acks[i] = get_number(d, i < e->ack_count ? usual_ack(peer, i) : 0);
-	e->window_max = get_number(d, last_window(e));
-	e->window_right = get_number(d, e->acks[0] + last_window(e));
-	e->packets = (uint32_t)get(d);
-	e->ttl_last = (uint8_t)(get(d) ^ e->ttl_first);
-	e->half_close = (uint32_t)get(d);
-	e->fin_payload = (uint32_t)get(d);
+		e->acks[i] = unfold_number(far[i], i < e->ack_count ? usual_ack(peer, i) : 0);
+	get_two(r, &far[0], &far[1]);
+	e->window_max = unfold_number(far[0], last_window(e));
+	e->window_right = unfold_number(far[1], e->acks[0] + last_window(e));
+	e->packets = (uint32_t)get(r);
+	get_two(r, &e->half_close, &e->fin_payload);
 }
 
-static void put_data_times(struct distances *d, const struct regular *r)
+/* Small fields of both ends in one number. */
+enum { MARKS_SHIFT = 0, ACKS_SHIFT = 8, TTL_SHIFT = 16, END_SHIFT = 24, FIRST_FIN_SHIFT = 48 };
+
+static uint64_t details_of(const struct regular *r)
+{
+	uint64_t details = (uint64_t)first_fin(r) << FIRST_FIN_SHIFT;
+
+	for (int side = 0; side < SIDES; side++) {
+		const struct regular_end *e = &r->end[side];
+		uint64_t end = (marks_of(e) ^ MARKS_USUAL) | (e->ack_count ^ 3u) << ACKS_SHIFT |
+			       (unsigned)(e->ttl_first ^ e->ttl_last) << TTL_SHIFT;
+
+		details |= end << side * END_SHIFT;
+	}
+	return details;
+}
+
+static void set_details(struct regular *r, uint64_t details)
+{
+	for (int side = 0; side < SIDES; side++) {
+		struct regular_end *e = &r->end[side];
+		unsigned end = (unsigned)(details >> side * END_SHIFT);
+
+		set_marks(e, (end & 0xff) ^ MARKS_USUAL);
+		e->ack_count = (uint8_t)(end >> ACKS_SHIFT) ^ 3u;
+		e->ttl_last = (uint8_t)(end >> TTL_SHIFT) ^ e->ttl_first;
+	}
+}
+
+static void put_data_times(struct writer *d, const struct regular *r)
 {
 	const struct regular_end *last = &r->end[!first_fin(r)];
 
@@ -258,7 +361,7 @@ static void put_data_times(struct distances *d, const struct regular *r)
 		put_from(d, r->end[side].fin_silence, usual_silence(r, &r->end[side]));
 }
 
-static void get_data_times(struct distances *d, struct regular *r)
+static void get_data_times(struct reader *d, struct regular *r)
 {
 	const struct regular_end *last = &r->end[!first_fin(r)];
 
@@ -271,156 +374,90 @@ static void get_data_times(struct distances *d, struct regular *r)
 		r->end[side].fin_silence = get_from(d, usual_silence(r, &r->end[side]));
 }
 
-static void put_reuse(struct distances *d, const struct regular_reuse *reuse,
-		      const struct regular_moment *usual)
+static void put_all(struct writer *w, const struct regular *r)
 {
-	put(d, reuse->by | (unsigned)reuse->rule << 8 | (unsigned)reuse->answer << 16 |
-		       (unsigned)reuse->clocks << 24);
-	if (reuse->by != REUSE_BY_NULL)
-		put_moment(d, &reuse->at, usual);
-}
-
-static void get_reuse(struct distances *d, struct regular_reuse *reuse,
-		      const struct regular_moment *usual)
-{
-	uint32_t word = (uint32_t)get(d);
-
-	reuse->by = (uint8_t)word;
-	reuse->rule = (uint8_t)(word >> 8);
-	reuse->answer = (uint8_t)(word >> 16);
-	reuse->clocks = (uint8_t)(word >> 24);
-	if (reuse->by != REUSE_BY_NULL)
-		get_moment(d, &reuse->at, usual);
-}
-
-static void put_all(struct distances *d, const struct regular *r)
-{
-	for (int side = 0; side < SIDES; side++) {
-		put(d, r->end[side].snd_nxt - r->end[side].isn);
-		put(d, marks_of(&r->end[side]) ^ MARKS_USUAL);
-	}
+	put(w, details_of(r));
 	for (int side = 0; side < SIDES; side++)
-		put_end(d, &r->end[side], &r->end[!side]);
-	put_teardown(d, r);
-	put_data_times(d, r);
-	put(d, history_of(r) ^ usual_history());
-	put(d, (uint64_t)r->handshake_rtt_ns);
-	put(d, (uint64_t)r->gap_ns);
-	put(d, r->file);
-	put_number(d, r->data_segments, (uint32_t)r->end[0].data + r->end[1].data);
-	put_reuse(d, &r->reuse, &r->end[!first_fin(r)].covered);
+		put(w, r->end[side].snd_nxt - r->end[side].isn);
+	for (int side = 0; side < SIDES; side++)
+		put_end(w, &r->end[side], &r->end[!side]);
+	put_teardown(w, r);
+	put_data_times(w, r);
+	put(w, history_of(r) ^ usual_history());
+	put(w, (uint64_t)r->handshake_rtt_ns);
+	put(w, (uint64_t)r->gap_ns);
+	put_two(w, fold_number(r->data_segments, (uint32_t)r->end[0].data + r->end[1].data),
+		r->file);
 }
 
-static void get_all(struct distances *d, struct regular *r)
+static void get_all(struct reader *in, struct regular *r)
 {
-	for (int side = 0; side < SIDES; side++) {
-		r->end[side].snd_nxt = r->end[side].isn + (uint32_t)get(d);
-		set_marks(&r->end[side], (unsigned)get(d) ^ MARKS_USUAL);
-	}
+	uint64_t details = get(in);
+	uint32_t data_segments;
+
+	set_details(r, details);
 	for (int side = 0; side < SIDES; side++)
-		get_end(d, &r->end[side], &r->end[!side]);
-	get_teardown(d, r);
-	get_data_times(d, r);
-	set_history(r, get(d) ^ usual_history());
-	r->handshake_rtt_ns = (int64_t)get(d);
-	r->gap_ns = (int64_t)get(d);
-	r->file = (uint32_t)get(d);
-	r->data_segments = get_number(d, (uint32_t)r->end[0].data + r->end[1].data);
-	get_reuse(d, &r->reuse, &r->end[!first_fin(r)].covered);
+		r->end[side].snd_nxt = r->end[side].isn + (uint32_t)get(in);
+	for (int side = 0; side < SIDES; side++)
+		get_end(in, &r->end[side], &r->end[!side]);
+	get_teardown(in, r, (enum side)(details >> FIRST_FIN_SHIFT));
+	get_data_times(in, r);
+	set_history(r, get(in) ^ usual_history());
+	r->handshake_rtt_ns = (int64_t)get(in);
+	r->gap_ns = (int64_t)get(in);
+	get_two(in, &data_segments, &r->file);
+	r->data_segments = unfold_number(data_segments, (uint32_t)r->end[0].data + r->end[1].data);
 }
 
 /* ---- bytes ---- */
 
-static unsigned bytes_in(uint64_t value)
+static void pack_lengths(const struct writer *w, uint8_t *out)
 {
-	return 8 - (unsigned)__builtin_clzll(value) / 8;
-}
-
-static uint64_t far_ones(const struct distances *d)
-{
-	uint64_t far = 0;
-
-	for (size_t i = 0; i < d->count; i++)
-		far |= (uint64_t)(d->value[i] != 0) << i;
-	return far;
-}
-
-/* Returns the end. Up to a word behind it is written to. */
-static uint8_t *write_distances(const struct distances *d, uint64_t far, uint8_t *out)
-{
-	uint8_t *lengths = out;
-	unsigned n = 0;
-
-	memset(out, 0, DISTANCES_MAX / 2);
-	out += (__builtin_popcountll(far) + 1) / 2;
-	for (; far != 0; far &= far - 1, n++) {
-		uint64_t value = d->value[__builtin_ctzll(far)];
-		unsigned length = bytes_in(value);
-
-		lengths[n / 2] |= (uint8_t)(length << n % 2 * 4);
-		value = htole64(value);
-		memcpy(out, &value, sizeof(value));
-		out += length;
-	}
-	return out;
-}
-
-static void read_distances(struct distances *d, uint64_t far, const uint8_t *in)
-{
-	const uint8_t *lengths = in;
-	unsigned n = 0;
-
-	memset(d, 0, sizeof(*d));
-	in += (__builtin_popcountll(far) + 1) / 2;
-	for (; far != 0; far &= far - 1, n++) {
-		unsigned length = lengths[n / 2] >> n % 2 * 4 & 0xf;
-		uint64_t value;
-
-		/* the word that ends with it: it reaches into what lies before, never behind */
-		in += length;
-		memcpy(&value, in - WORD, sizeof(value));
-		d->value[__builtin_ctzll(far)] = le64toh(value) >> (64 - 8 * length);
-	}
+	for (unsigned i = 0; i < w->far_count; i += 2)
+		*out++ = (uint8_t)(w->length[i] | w->length[i + 1] << 4);
 }
 
 struct kept *kept_of(const struct regular *r)
 {
-	uint8_t room[DISTANCES_MAX / 2 + DISTANCES_MAX * WORD + WORD];
-	struct distances d = {.count = 0};
+	uint8_t room[(DISTANCES_MAX + 1) * WORD];
+	struct writer w = {.out = room};
 	struct kept *kept;
-	size_t count;
-	uint64_t far;
+	size_t lengths, bytes;
 
 	assert(r->stage == REGULAR_CLOSED);
-	put_all(&d, r);
-	far = far_ones(&d);
-	count = (size_t)(write_distances(&d, far, room) - room);
-	kept = malloc(sizeof(*kept) + count);
+	put_all(&w, r);
+	w.length[w.far_count] = 0;
+	lengths = (w.far_count + 1) / 2;
+	bytes = (size_t)(w.out - room);
+	kept = malloc(sizeof(*kept) + lengths + bytes);
 	if (!kept)
 		return NULL;
 	kept->first_ns = r->first_ns;
 	kept->first_packet = r->first_packet;
-	kept->far = far;
-	kept->size = (uint16_t)(sizeof(*kept) + count);
+	kept->reuse = r->reuse;
+	kept->far = w.far;
+	kept->size = (uint16_t)(sizeof(*kept) + lengths + bytes);
 	for (int side = 0; side < SIDES; side++)
 		kept->end[side] = (struct kept_end){.isn = r->end[side].isn,
 						    .ts_last = r->end[side].ts_last,
 						    .window = r->end[side].window,
 						    .ttl_first = r->end[side].ttl_first,
 						    .wscale = r->end[side].wscale};
-	memcpy(kept->distance, room, count);
+	pack_lengths(&w, kept->distance);
+	memcpy(kept->distance + lengths, room, bytes);
 	return kept;
 }
 
 void kept_open(const struct kept *kept, struct regular *r)
 {
-	struct distances d;
+	struct reader reader = {.far = kept->far, .lengths = kept->distance};
 
 	memset(r, 0, sizeof(*r));
 	r->stage = REGULAR_CLOSED;
 	r->ladder.given_up = true;
 	r->first_ns = kept->first_ns;
 	r->first_packet = kept->first_packet;
+	r->reuse = kept->reuse;
 	for (int side = 0; side < SIDES; side++) {
 		const struct kept_end *end = &kept->end[side];
 
@@ -431,8 +468,13 @@ void kept_open(const struct kept *kept, struct regular *r)
 		r->end[side].wscale = end->wscale;
 	}
 	regular_agree_on_scaling(r);
-	read_distances(&d, kept->far, kept->distance);
-	get_all(&d, r);
+	reader.in = kept->distance + (__builtin_popcountll(kept->far) + 1) / 2;
+	get_all(&reader, r);
+}
+
+struct time_wait_reuse *kept_reuse(struct kept *kept)
+{
+	return &kept->reuse;
 }
 
 size_t kept_memory(const struct kept *kept)

@@ -16,6 +16,8 @@ struct kept; /* one malloc block: free() frees it */
 struct kept *kept_of(const struct regular *r);
 /* Fills *r; its ladder is one that was given up. */
 void kept_open(const struct kept *kept, struct regular *r);
+/* The reuse of its tuple, may be changed. */
+struct time_wait_reuse *kept_reuse(struct kept *kept);
 size_t kept_memory(const struct kept *kept);
 
 #endif

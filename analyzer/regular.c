@@ -392,25 +392,8 @@ static void expand_fin(const struct regular *r, enum side side, struct teardown_
 	f->covered_by_fin = d->covered_by_fin;
 }
 
-static void expand_reuse(const struct regular *r, struct teardown_part *t)
-{
-	const struct regular_reuse *reuse = &r->reuse;
-
-	if (reuse->by == REUSE_BY_NULL)
-		return;
-	t->reuse = full_moment(r, &reuse->at);
-	t->reuse_by = reuse->by;
-	t->reuse_rule = reuse->rule;
-	t->reuse_answer = reuse->answer;
-	for (int side = 0; side < SIDES; side++) {
-		bool running = reuse->clocks & 1u << side;
-
-		t->time_wait[side].reused_early = running && reuse->rule == REUSE_RULE_NONE;
-		t->time_wait[side].reused_ok = running && reuse->rule != REUSE_RULE_NONE;
-	}
-}
-
-static void expand_teardown(const struct regular *r, struct connection *c, struct teardown_part *t)
+static void expand_teardown(const struct regular *r, int64_t followed_ns, struct connection *c,
+			    struct teardown_part *t)
 {
 	const struct fin *fin = t->fin;
 
@@ -423,11 +406,14 @@ static void expand_teardown(const struct regular *r, struct connection *c, struc
 	t->closed = moment_before(&fin[0].covered, &fin[1].covered) ? fin[1].covered
 								    : fin[0].covered;
 	time_wait_enter(c);
-	expand_reuse(r, t);
+	if (r->reuse.by == REUSE_BY_NULL)
+		return;
+	t->reuse.ts_ns = followed_ns;
+	time_wait_put_reuse(t, &r->reuse);
 }
 
-void regular_expand(const struct regular *r, const uint64_t vlan_tags[SIDES], struct connection *c,
-		    struct teardown_part *t)
+void regular_expand(const struct regular *r, const struct regular_beside *beside,
+		    struct connection *c, struct teardown_part *t)
 {
 	memset(c, 0, sizeof(*c));
 	c->first_ns = c->syn_ns = r->first_ns;
@@ -448,35 +434,43 @@ void regular_expand(const struct regular *r, const uint64_t vlan_tags[SIDES], st
 		d->wscale = WSCALE_NONE;
 		if (from->packets == 0)
 			continue;
-		d->vlan_tags = vlan_tags[side];
+		d->vlan_tags = beside->vlan_tags[side];
 		expand_numbers(from, peer, d);
 		expand_marks(from, peer, (enum side)side, d);
 	}
 	expand_zeek(r, &c->zeek);
 	if (r->end[0].fin || r->end[1].fin)
-		expand_teardown(r, c, t);
+		expand_teardown(r, beside->followed_ns, c, t);
 }
 
 /* ---- once it is closed ---- */
 
-bool regular_takes_reuse(const struct regular *r, const struct moment *at)
+static bool comes_before(const struct regular_moment *x, const struct regular_moment *y)
 {
-	return fits(at) && at->file == r->file;
+	return x->ordinal < y->ordinal;
 }
 
-void regular_reused(struct regular *r, const struct connection *c)
+/* As time_wait_enter() finds it of the full form: nobody acknowledged a FIN before it was captured, so
+ * that the first one captured is the closer's. */
+struct time_wait_state regular_time_wait(const struct regular *r, enum side from)
 {
-	const struct teardown_part *t = c->teardown;
+	const struct regular_end *i = &r->end[SIDE_INITIATOR], *p = &r->end[SIDE_RESPONDER];
+	enum side closer = comes_before(&p->fin_at, &i->fin_at) ? SIDE_RESPONDER : SIDE_INITIATOR;
+	const struct regular_end *first = &r->end[closer], *last = &r->end[peer_of(closer)];
+	bool crossed = last->fin_ack != first->snd_nxt;
+	int64_t entry_ns = crossed && comes_before(&last->covered, &first->covered)
+				   ? first->covered.ts_ns
+				   : last->covered.ts_ns;
+	struct time_wait_state state = {
+		.timestamps = r->end[from].timestamps,
+		.ts_last = r->end[from].ts_last,
+		.fin_seq = r->end[from].snd_nxt - 1,
+		.clock_ns = {entry_ns, entry_ns},
+	};
 
-	if (!t || t->reuse_by == REUSE_BY_NULL)
-		return;
-	r->reuse = (struct regular_reuse){.at = moment_of(&t->reuse),
-					  .by = t->reuse_by,
-					  .rule = t->reuse_rule,
-					  .answer = t->reuse_answer};
-	for (int side = 0; side < SIDES; side++)
-		if (t->time_wait[side].reused_ok || t->time_wait[side].reused_early)
-			r->reuse.clocks |= (uint8_t)(1u << side);
+	state.entered[closer] = true;
+	state.entered[peer_of(closer)] = crossed;
+	return state;
 }
 
 bool regular_is_clean(const struct regular *r, int64_t stuck_ns)

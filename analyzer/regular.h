@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "analyzer/connection.h"
+#include "analyzer/time_wait.h"
 
 enum { REGULAR_LETTERS = 8 };
 
@@ -74,14 +75,6 @@ enum regular_stage {
 	REGULAR_CLOSED,      /* both FINs are covered: TIME_WAIT */
 };
 
-/* The SYN that reused the tuple within 2MSL; by: REUSE_BY_NULL where none did. */
-struct regular_reuse {
-	struct regular_moment at;
-	uint8_t by, rule, answer;
-	uint8_t clocks;    /* bit of a side: its TIME_WAIT was not over yet */
-	uint32_t reserved; /* zero: see struct moment */
-};
-
 struct regular {
 	int64_t first_ns, last_ns;
 	int64_t gap_ns, handshake_rtt_ns;
@@ -91,8 +84,8 @@ struct regular {
 	uint8_t letters;
 	char history[REGULAR_LETTERS]; /* Zeek's, without a terminator */
 	struct regular_end end[SIDES];
-	struct regular_reuse reuse;
-	struct ladder ladder; /* owns its segments */
+	struct time_wait_reuse reuse; /* allowed; its moment is the next incarnation's start */
+	struct ladder ladder;         /* owns its segments */
 };
 
 /* True where a connection may begin regularly with this segment; then *r is filled. */
@@ -106,15 +99,19 @@ bool regular_take(struct regular *r, enum side from, const struct segment *s,
 /* Sets the shifts in force: RFC 7323, 2.2: only if both SYNs carried the option. */
 void regular_agree_on_scaling(struct regular *r);
 
-/* The full form. Its teardown part is *t, or none where no FIN was seen; the ladder's segments are
- * lent: they stay r's. vlan_tags are those of each side's first segment. */
-void regular_expand(const struct regular *r, const uint64_t vlan_tags[SIDES], struct connection *c,
-		    struct teardown_part *t);
+/* What a regular connection does not hold itself, as its flow does. */
+struct regular_beside {
+	uint64_t vlan_tags[SIDES]; /* of each side's first segment */
+	int64_t followed_ns;       /* the SYN of the next incarnation; NONE_NS */
+};
 
-/* True where the moment at which its tuple is used again can be kept; else it is to be expanded. */
-bool regular_takes_reuse(const struct regular *r, const struct moment *at);
-/* Its tuple was used again: keeps what time_wait_reuse() has found of c, which is *r expanded. */
-void regular_reused(struct regular *r, const struct connection *c);
+/* The full form. Its teardown part is *t, or none where no FIN was seen; the ladder's segments are
+ * lent: they stay r's. Of the SYN that reused its tuple only the time is told. */
+void regular_expand(const struct regular *r, const struct regular_beside *beside,
+		    struct connection *c, struct teardown_part *t);
+
+/* What decides about the reuse of its tuple by a SYN of from; it is closed. */
+struct time_wait_state regular_time_wait(const struct regular *r, enum side from);
 
 /* Closed clean, with no stage of the teardown longer than stuck_ns: nobody wants its ladder. */
 bool regular_is_clean(const struct regular *r, int64_t stuck_ns);

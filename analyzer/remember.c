@@ -33,28 +33,16 @@ static void account(struct engine *e, struct flow *f)
 
 /* ---- from one form to another ---- */
 
-struct regular *remember_regular(struct engine *e, struct flow *f)
-{
-	if (f->regular || !f->kept)
-		return f->regular;
-	f->regular = malloc(sizeof(*f->regular));
-	if (!f->regular)
-		return NULL;
-	kept_open(f->kept, f->regular);
-	free(f->kept);
-	f->kept = NULL;
-	f->tell_again = f->told > 0;
-	account(e, f);
-	return f->regular;
-}
-
 static void expand(const struct flow *f, const struct regular *r, struct connection *c,
 		   struct teardown_part *t)
 {
-	const uint64_t vlan_tags[SIDES] = {f->vlan_tags[flow_way(f, SIDE_INITIATOR)],
-					   f->vlan_tags[flow_way(f, SIDE_RESPONDER)]};
+	const struct regular_beside beside = {
+		.vlan_tags = {f->vlan_tags[flow_way(f, SIDE_INITIATOR)],
+			      f->vlan_tags[flow_way(f, SIDE_RESPONDER)]},
+		.followed_ns = f->followed_ns,
+	};
 
-	regular_expand(r, vlan_tags, c, t);
+	regular_expand(r, &beside, c, t);
 }
 
 /* It has left the regular way. */
@@ -62,19 +50,24 @@ static struct connection *leave_regular(struct engine *e, struct flow *f)
 {
 	struct connection *c = malloc(sizeof(*c));
 	struct teardown_part *t = malloc(sizeof(*t));
+	struct regular opened, *r = f->regular ? f->regular : &opened;
 
-	if (!c || !t || !remember_regular(e, f)) {
+	if (!c || !t) {
 		free(c);
 		free(t);
 		return NULL;
 	}
-	expand(f, f->regular, c, t);
+	if (f->kept)
+		kept_open(f->kept, &opened);
+	expand(f, r, c, t);
 	if (!c->teardown)
 		free(t);
-	f->regular->ladder = (struct ladder){0}; /* it is c's now */
-	regular_free(f->regular);
-	f->regular = NULL;
+	f->tell_again |= f->told > 0;
 	f->live = c;
+	free(f->regular); /* but for the ladder, which is c's now */
+	free(f->kept);
+	f->regular = NULL;
+	f->kept = NULL;
 	account(e, f);
 	return c;
 }
@@ -107,6 +100,39 @@ struct connection *remember_glance(struct engine *e, struct flow *f)
 		kept_open(f->kept, &opened);
 	expand(f, f->regular ? f->regular : &opened, &e->glance, &e->glance_teardown);
 	return &e->glance;
+}
+
+/* ---- the tuple is used again ---- */
+
+bool remember_time_wait(const struct flow *f, enum side from, struct time_wait_state *state)
+{
+	struct regular opened;
+
+	if (!remember_is_closed_regular(f))
+		return false;
+	if (f->kept)
+		kept_open(f->kept, &opened);
+	*state = regular_time_wait(f->kept ? &opened : f->regular, from);
+	return true;
+}
+
+struct time_wait_reuse *remember_reuse(struct flow *f)
+{
+	return f->kept ? kept_reuse(f->kept) : &f->regular->reuse;
+}
+
+bool remember_answer(struct engine *e, struct flow *f, const struct segment *s)
+{
+	struct connection *c;
+
+	if (remember_is_regular(f)) {
+		time_wait_answer(&remember_reuse(f)->answer, s);
+		return true;
+	}
+	c = remember_full(e, f);
+	if (c && c->teardown)
+		time_wait_answer(&c->teardown->reuse_answer, s);
+	return c;
 }
 
 /* ---- ended ones are made small ---- */
@@ -189,6 +215,8 @@ void remember_settle(struct engine *e, struct flow *f)
 {
 	bool ended;
 
+	if (f->kept)
+		tell_early(e, f);
 	if (!remember_is_open(f))
 		return;
 	account(e, f);

@@ -13,12 +13,15 @@
 
 /* The connection of a flow in full, for good; NULL without memory. */
 struct connection *remember_full(struct engine *e, struct flow *flow);
-/* The regular connection of a flow, unpacked if need be; NULL: it is not regular any more, or there is
- * no memory. */
-struct regular *remember_regular(struct engine *e, struct flow *flow);
 /* The connection of a flow to be looked at and judged, its form as it was; valid until the next look at a
  * regular one. NULL without memory. */
 struct connection *remember_glance(struct engine *e, struct flow *flow);
+/* What decides about the reuse of the tuple by a SYN of from; false where the connection is not regular
+ * or has not closed. Then what comes of it is kept in *remember_reuse(). */
+bool remember_time_wait(const struct flow *flow, enum side from, struct time_wait_state *state);
+struct time_wait_reuse *remember_reuse(struct flow *flow);
+/* The first segment back after that SYN. False without memory. */
+bool remember_answer(struct engine *e, struct flow *flow, const struct segment *s);
 /* Accounts for what a flow's connection holds now, and makes it small once it has ended. */
 void remember_settle(struct engine *e, struct flow *flow);
 /* One that has ended is made small, whatever has ended since. */
@@ -31,6 +34,11 @@ size_t remember_memory(const struct engine *e);
 static inline bool remember_is_regular(const struct flow *flow)
 {
 	return flow->regular || flow->kept;
+}
+
+static inline bool remember_is_closed_regular(const struct flow *flow)
+{
+	return flow->kept || (flow->regular && flow->regular->stage == REGULAR_CLOSED);
 }
 
 /* Neither kept nor packed. */

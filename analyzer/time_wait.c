@@ -3,9 +3,14 @@
 #include "analyzer/fin.h"
 #include "analyzer/sequence.h"
 
+static bool still_runs(bool entered, int64_t clock_ns, int64_t ts_ns, int64_t two_msl_ns)
+{
+	return entered && ts_ns - clock_ns < two_msl_ns;
+}
+
 static bool inside(const struct time_wait *w, int64_t ts_ns, int64_t two_msl_ns)
 {
-	return w->entered && ts_ns - w->clock_ns < two_msl_ns;
+	return still_runs(w->entered, w->clock_ns, ts_ns, two_msl_ns);
 }
 
 void time_wait_enter(struct connection *c)
@@ -76,50 +81,74 @@ void time_wait_segment(struct connection *c, enum side from, const struct segmen
 }
 
 /* RFC 6191, 2: may a SYN with this ISN and time stamp take over from the old incarnation? */
-static enum reuse_rule rule_of(const struct connection *c, enum side from,
-			       const struct segment *syn)
+static enum reuse_rule rule_of(const struct time_wait_state *w, const struct segment *syn)
 {
-	const struct direction *d = &c->dir[from];
-	bool above = seq_gt(syn->seq, c->teardown->fin[from].seq);
+	bool above = seq_gt(syn->seq, w->fin_seq);
 
-	if (d->timestamps && syn->has_timestamp) {
-		if ((int32_t)(syn->ts_val - d->ts_last) > 0)
+	if (w->timestamps && syn->has_timestamp) {
+		if ((int32_t)(syn->ts_val - w->ts_last) > 0)
 			return REUSE_RULE_TIMESTAMP_NEWER;
-		return syn->ts_val == d->ts_last && above ? REUSE_RULE_TIMESTAMP_EQUAL_ISN_GREATER
+		return syn->ts_val == w->ts_last && above ? REUSE_RULE_TIMESTAMP_EQUAL_ISN_GREATER
 							  : REUSE_RULE_NONE;
 	}
-	if (!d->timestamps && syn->has_timestamp)
+	if (!w->timestamps && syn->has_timestamp)
 		return REUSE_RULE_TIMESTAMPS_ADDED;
 	return above ? REUSE_RULE_ISN_GREATER : REUSE_RULE_NONE;
+}
+
+struct time_wait_reuse time_wait_reuse_of(const struct time_wait_state *w, enum side from,
+					  const struct segment *syn, int64_t two_msl_ns)
+{
+	struct time_wait_reuse reuse = {.by = REUSE_BY_NULL};
+
+	for (int holder = 0; holder < SIDES; holder++)
+		if (still_runs(w->entered[holder], w->clock_ns[holder], syn->ts_ns, two_msl_ns))
+			reuse.clocks |= (uint8_t)(1u << holder);
+	if (reuse.clocks == 0)
+		return reuse;
+	reuse.rule = (uint8_t)rule_of(w, syn);
+	reuse.by = w->entered[from] ? REUSE_BY_HOLDER : REUSE_BY_PEER;
+	reuse.answer = REUSE_ANSWER_NONE;
+	return reuse;
+}
+
+void time_wait_put_reuse(struct teardown_part *t, const struct time_wait_reuse *reuse)
+{
+	t->reuse_by = reuse->by;
+	t->reuse_rule = reuse->rule;
+	t->reuse_answer = reuse->answer;
+	for (int holder = 0; holder < SIDES; holder++) {
+		if (!(reuse->clocks & 1u << holder))
+			continue;
+		if (reuse->rule == REUSE_RULE_NONE)
+			t->time_wait[holder].reused_early = true;
+		else
+			t->time_wait[holder].reused_ok = true;
+	}
 }
 
 void time_wait_reuse(struct connection *c, enum side from, const struct segment *syn,
 		     const struct moment *at, int64_t two_msl_ns)
 {
+	const struct direction *d = &c->dir[from];
 	struct teardown_part *t = c->teardown;
-	enum reuse_rule rule;
-	bool reused = false;
+	struct time_wait_state state;
+	struct time_wait_reuse reuse;
 
 	if (!t || !connection_closed(c))
 		return;
-	rule = rule_of(c, from, syn);
-	for (int holder = 0; holder < SIDES; holder++) {
-		struct time_wait *w = &t->time_wait[holder];
-
-		if (!inside(w, at->ts_ns, two_msl_ns))
-			continue;
-		reused = true;
-		if (rule == REUSE_RULE_NONE)
-			w->reused_early = true;
-		else
-			w->reused_ok = true;
-	}
-	if (!reused)
+	state = (struct time_wait_state){
+		.timestamps = d->timestamps,
+		.ts_last = d->ts_last,
+		.fin_seq = t->fin[from].seq,
+		.entered = {t->time_wait[0].entered, t->time_wait[1].entered},
+		.clock_ns = {t->time_wait[0].clock_ns, t->time_wait[1].clock_ns},
+	};
+	reuse = time_wait_reuse_of(&state, from, syn, two_msl_ns);
+	if (reuse.by == REUSE_BY_NULL)
 		return;
 	t->reuse = *at;
-	t->reuse_by = t->time_wait[from].entered ? REUSE_BY_HOLDER : REUSE_BY_PEER;
-	t->reuse_rule = (uint8_t)rule;
-	t->reuse_answer = REUSE_ANSWER_NONE;
+	time_wait_put_reuse(t, &reuse);
 }
 
 void time_wait_answer(uint8_t *answer, const struct segment *s)

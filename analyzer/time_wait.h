@@ -9,7 +9,28 @@ void time_wait_enter(struct connection *c);
 /* A later segment or RST of from, after the connection closed; s is taken in already. */
 void time_wait_segment(struct connection *c, enum side from, const struct segment *s,
 		       const struct moment *at, int64_t two_msl_ns);
-/* A SYN of from starts a new incarnation. */
+/* What decides about the reuse of the tuple by a SYN of one end. */
+struct time_wait_state {
+	bool timestamps;  /* that end's segments carried them */
+	uint32_t ts_last; /* the last of them */
+	uint32_t fin_seq; /* the number of that end's FIN */
+	bool entered[SIDES];
+	int64_t clock_ns[SIDES]; /* entry or last restart; valid where entered */
+};
+
+/* A SYN that reuses the tuple. */
+struct time_wait_reuse {
+	uint8_t by;     /* enum reuse_by; REUSE_BY_NULL: no TIME_WAIT was running */
+	uint8_t rule;   /* enum reuse_rule */
+	uint8_t answer; /* enum reuse_answer */
+	uint8_t clocks; /* bit of a side: its TIME_WAIT was running */
+};
+
+/* Of a connection that has closed; a SYN of from starts a new incarnation. */
+struct time_wait_reuse time_wait_reuse_of(const struct time_wait_state *state, enum side from,
+					  const struct segment *syn, int64_t two_msl_ns);
+void time_wait_put_reuse(struct teardown_part *t, const struct time_wait_reuse *reuse);
+/* Both in one, with the moment; of a connection that has not closed nothing. */
 void time_wait_reuse(struct connection *c, enum side from, const struct segment *syn,
 		     const struct moment *at, int64_t two_msl_ns);
 /* The first segment of the other end after that SYN, of whatever incarnation; *answer (enum
