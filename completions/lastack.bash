@@ -4,7 +4,7 @@ _lastack()
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
 	local words=
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		words="analyze extract query report show --help --version"
+		words="analyze extract monitor query report show --help --version"
 	else
 		case "$command $previous" in
 		"analyze --filter") return ;;
@@ -56,6 +56,27 @@ _lastack()
 		"extract --stream-memory") return ;;
 		"extract --overlap") words="first last" ;;
 		"extract --hash-seed") return ;;
+		"monitor --interface") return ;;
+		"monitor --buffer") return ;;
+		"monitor --snaplen") return ;;
+		"monitor --workers") return ;;
+		"monitor --keep") return ;;
+		"monitor --keep-size") return ;;
+		"monitor --backlog") return ;;
+		"monitor --format") words="text json" ;;
+		"monitor --interval") return ;;
+		"monitor --metrics") return ;;
+		"monitor --alert") return ;;
+		"monitor --alert-command") return ;;
+		"monitor --user") return ;;
+		"monitor --filter") return ;;
+		"monitor --msl") return ;;
+		"monitor --idle-timeout") return ;;
+		"monitor --stuck") return ;;
+		"monitor --ladders") words="unclean all none" ;;
+		"monitor --max-flows") return ;;
+		"monitor --max-memory") return ;;
+		"monitor --hash-seed") return ;;
 		"query --teardown") words="stray refused unanswered handshake_aborted handshake_incomplete rst_abort rst_after_fin four_way three_segment simultaneous half_closed fin_unanswered open" ;;
 		"query --closer") words="initiator responder both none" ;;
 		"query --end-reason") words="closed reset superseded idle_timeout evicted capture_end" ;;
@@ -91,6 +112,7 @@ _lastack()
 			case "$command $current" in
 			"analyze -"*) words="--db --filter --join --format --fail-on --msl --idle-timeout --stuck --keep-duplicates --verify-checksums --ladders --max-flows --max-memory --stream-memory --overlap --mark --check-streams --no-dpi --hash-seed --no-sandbox --quiet --help" ;;
 			"extract -"*) words="--streams --pcap --gaps --overwrite --connection --db --quiet --teardown --closer --end-reason --incomplete --complete --cause --stage --reset-by --injected --time-wait --state --finding --severity --host --port --client --server --server-port --application --server-name --contains --capture --vlan --tunnel --midstream --since --until --min-duration --max-duration --community-id --filter --join --msl --idle-timeout --stuck --keep-duplicates --verify-checksums --max-flows --max-memory --stream-memory --overlap --hash-seed --no-sandbox --help" ;;
+			"monitor -"*) words="--interface --list --buffer --snaplen --promiscuous --workers --dpi --keep --keep-size --backlog --no-view --format --interval --metrics --alert --alert-command --owners --user --db --filter --msl --idle-timeout --stuck --keep-duplicates --verify-checksums --ladders --max-flows --max-memory --hash-seed --quiet --help" ;;
 			"query -"*) words="--db --teardown --closer --end-reason --incomplete --complete --cause --stage --reset-by --injected --time-wait --state --finding --severity --host --port --client --server --server-port --application --server-name --contains --capture --vlan --tunnel --midstream --since --until --min-duration --max-duration --community-id --by --limit --format --sql --no-sandbox --quiet --help" ;;
 			"report -"*) words="--db --against --format --no-sandbox --quiet --help" ;;
 			"show -"*) words="--db --format --svg --ladder --no-sandbox --quiet --help" ;;

@@ -206,8 +206,9 @@ static void put_step(const struct drawing *d, size_t i)
 	put_line(d, step->state[SIDE_RESPONDER], d->bar);
 	putc(' ', d->page->out);
 	put_state(d, step->state[SIDE_RESPONDER], step->entered[SIDE_RESPONDER], false);
-	snprintf(text, sizeof(text), " #%" PRIu64 "\n", step->segment.packet);
+	snprintf(text, sizeof(text), " #%" PRIu64, step->segment.packet);
 	page_ink(d->page, INK_DIM, text);
+	putc('\n', d->page->out);
 	put_findings(d, i);
 }
 
