@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "analyzer/engine.h"
 #include "cli/captures.h"
@@ -92,7 +93,9 @@ static const struct option_spec specs[] = {
 	 .kind = OPTION_SIZE,
 	 .value = "SIZE",
 	 .offset = FIELD(max_memory),
-	 .help = "memory for connections, such as 512M (1G; 0: no bound)"},
+	 .help = "memory for connections, such as 512M (a quarter of the machine's, at most 1G; 0: "
+		 "no "
+		 "bound)"},
 	{.name = "stream-memory",
 	 .kind = OPTION_SIZE,
 	 .value = "SIZE",
@@ -230,13 +233,26 @@ static bool parse_fail_on(const char *text, struct fail_on *out, struct error *e
 			 text);
 }
 
+/* A quarter of the machine's memory, at most 1 GiB. */
+static uint64_t memory_default(void)
+{
+	const uint64_t most = UINT64_C(1) << 30;
+	long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+	uint64_t quarter;
+
+	if (pages <= 0 || size <= 0)
+		return most;
+	quarter = (uint64_t)pages / 4 * (uint64_t)size;
+	return quarter < most ? quarter : most;
+}
+
 struct analyze_options analyze_options_defaults(void)
 {
 	return (struct analyze_options){
 		.database = DEFAULT_DATABASE,
 		.msl_ns = 120 * SECOND,
 		.stuck_ns = 60 * SECOND,
-		.max_memory = UINT64_C(1) << 30,
+		.max_memory = memory_default(),
 		.stream_memory = engine_defaults().stream_memory,
 		.hash_seed = HASH_SEED_RANDOM,
 		.format = FORMAT_NOT_GIVEN,
