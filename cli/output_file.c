@@ -27,7 +27,7 @@ static bool open_temporary(struct output_file *file, struct error *err)
 		file->temporary = NULL;
 		return error_set(err, "out of memory");
 	}
-	descriptor = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	descriptor = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (descriptor < 0)
 		return failed(file->path, err);
 	file->stream = fdopen(descriptor, "w");
@@ -39,6 +39,25 @@ static bool open_temporary(struct output_file *file, struct error *err)
 	return false;
 }
 
+/* A device for characters, a pipe or a socket that is there already, also through a link such as
+ * /dev/stdout. Looked at once it is open: a link may lead elsewhere by then. */
+static bool open_stream(struct output_file *file, struct error *err)
+{
+	int descriptor = open(file->path, O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	struct stat about;
+
+	if (descriptor < 0)
+		return failed(file->path, err);
+	if (fstat(descriptor, &about) != 0 || S_ISREG(about.st_mode) || S_ISBLK(about.st_mode)) {
+		close(descriptor);
+		return exists(file->path, err);
+	}
+	file->stream = fdopen(descriptor, "w");
+	if (!file->stream)
+		close(descriptor);
+	return file->stream || failed(file->path, err);
+}
+
 bool output_file_open(const char *path, struct output_file *file, struct error *err)
 {
 	struct stat about;
@@ -48,10 +67,8 @@ bool output_file_open(const char *path, struct output_file *file, struct error *
 		file->stream = stdout;
 		return true;
 	}
-	if (stat(path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode)) {
-		file->stream = fopen(path, "we");
-		return file->stream || failed(path, err);
-	}
+	if (stat(path, &about) == 0 && !S_ISREG(about.st_mode) && !S_ISDIR(about.st_mode))
+		return open_stream(file, err);
 	if (lstat(path, &about) == 0)
 		return exists(path, err);
 	if (open_temporary(file, err))

@@ -13,7 +13,7 @@ struct output_file {
 	char *temporary;  /* owned; NULL: written in place (standard output, a device, a pipe) */
 };
 
-/* A file of the mode that the umask leaves of 0666, under a name of its own until it is whole.
+/* A file for its owner alone (mode 0600), under a name of its own until it is whole.
  * False with err: the path exists already, or cannot be written. */
 bool output_file_open(const char *path, struct output_file *file, struct error *err);
 /* Gives the file its name, if all could be written; else it is gone. The stream is closed. */

@@ -261,6 +261,23 @@ void write_markdown(FILE *out, const char *text, size_t length)
 	}
 }
 
+/* As it is, but for what would steer a terminal; line breaks may stand in quotes. */
+static void write_cell(FILE *out, const char *text, size_t length)
+{
+	for (size_t at = 0; at < length;) {
+		uint32_t c = 0;
+		size_t bytes = utf8_decode(text + at, length - at, &c);
+
+		if (c == '"')
+			putc('"', out);
+		if (bytes > 0 && character_unsafe(c) && c != '\t' && c != '\r' && c != '\n')
+			fprintf(out, "\\u{%x}", c);
+		else
+			fwrite(text + at, 1, bytes > 0 ? bytes : 1, out);
+		at += bytes > 0 ? bytes : 1;
+	}
+}
+
 void write_csv(FILE *out, const char *text, size_t length)
 {
 	bool formula = length > 1 && strchr("=+-@\t\r", text[0]);
@@ -268,17 +285,9 @@ void write_csv(FILE *out, const char *text, size_t length)
 
 	for (size_t i = 0; i < length && !quoted; i++)
 		quoted = text[i] == '"' || text[i] == ',' || text[i] == '\r' || text[i] == '\n';
-	if (!quoted) {
-		fwrite(text, 1, length, out);
-		return;
-	}
-	putc('"', out);
-	if (formula)
-		putc('\'', out);
-	for (size_t i = 0; i < length; i++) {
-		if (text[i] == '"')
-			putc('"', out);
-		putc(text[i], out);
-	}
-	putc('"', out);
+	if (quoted)
+		fputs(formula ? "\"'" : "\"", out);
+	write_cell(out, text, length);
+	if (quoted)
+		putc('"', out);
 }

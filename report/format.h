@@ -46,7 +46,8 @@ void write_markdown(FILE *out, const char *text, size_t length);
 
 /* One CSV field (RFC 4180): quoted where it must be, and where it is empty, so that an empty text
  * differs from NULL (nothing at all). Text that a spreadsheet would run as a formula (two characters or
- * more that begin with = + - @, tab or return) gets an apostrophe in front. */
+ * more that begin with = + - @, tab or return) gets an apostrophe in front. Unsafe characters are
+ * written as \u{N}, apart from tabs and line breaks. */
 void write_csv(FILE *out, const char *text, size_t length);
 
 #endif

@@ -138,7 +138,7 @@ static bool tell_list(struct html *html, const char *name, const char *sql, stru
 {
 	FILE *out = html->out;
 	sqlite3_stmt *s;
-	bool first = true;
+	bool first = true, lost = false;
 	int step;
 
 	if (sqlite3_prepare_v2(store_handle(html->store), sql, -1, &s, NULL) != SQLITE_OK)
@@ -148,12 +148,14 @@ static bool tell_list(struct html *html, const char *name, const char *sql, stru
 		fputs(first ? "[" : ",[", out);
 		first = false;
 		for (int i = 0; i < sqlite3_column_count(s); i++) {
+			int type = sqlite3_column_type(s, i);
 			const char *text = (const char *)sqlite3_column_text(s, i);
 
 			fputs(i > 0 ? "," : "", out);
+			lost |= !text && type != SQLITE_NULL; /* for want of memory */
 			if (!text)
 				fputs("null", out);
-			else if (sqlite3_column_type(s, i) == SQLITE_INTEGER)
+			else if (type == SQLITE_INTEGER)
 				fputs(text, out);
 			else
 				script_text(out, text);
@@ -162,6 +164,8 @@ static bool tell_list(struct html *html, const char *name, const char *sql, stru
 	}
 	putc(']', out);
 	sqlite3_finalize(s);
+	if (lost)
+		return error_set(err, "out of memory");
 	return step == SQLITE_DONE || failed(html, err);
 }
 

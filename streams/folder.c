@@ -14,7 +14,7 @@ bool folder_open(struct folder *folder, const char *path, bool make, bool overwr
 		 struct error *err)
 {
 	*folder = (struct folder){.fd = -1, .path = path, .overwrite = overwrite};
-	if (make && mkdir(path, 0777) == 0)
+	if (make && mkdir(path, 0700) == 0)
 		folder->made = true;
 	else if (make && errno != EEXIST)
 		return error_set(err, "%s: cannot be made: %s", path, strerror(errno));
@@ -83,7 +83,7 @@ bool new_file_create(struct folder *folder, struct new_file *file, struct error 
 		file->serial = ++folder->serial;
 		temporary_name(file, name);
 		file->fd = openat(folder->fd, name,
-				  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+				  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 		file->open = file->fd >= 0;
 		if (file->open)
 			return true;
@@ -169,7 +169,7 @@ bool new_file_rest(struct folder *folder, struct new_file *file, struct error *e
 static bool rename_to_claimed(struct folder *folder, const char *from, const char *name)
 {
 	int fd = openat(folder->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-			0666);
+			0600);
 	int reason;
 
 	if (fd < 0)

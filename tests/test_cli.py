@@ -15,11 +15,11 @@ import sys
 import time
 
 from cli_cases import applications, bench, damage, database, diagnosis, documents, extract
-from cli_cases import input_options, interruption, marks, output, query, recordings, refusal
+from cli_cases import hostile, input_options, interruption, marks, output, query, recordings, refusal
 from cli_cases import report, sandbox, show, usage
 
 MODULES = (usage, documents, applications, marks, damage, input_options, recordings, refusal,
-	database, interruption, report, output, query, extract, diagnosis, show, sandbox)
+	database, interruption, report, output, hostile, query, extract, diagnosis, show, sandbox)
 
 
 def cases(pattern):

@@ -201,7 +201,7 @@ def case_svg(t):
 
 
 def case_svg_file(t):
-	"""--svg FILE: with the umask's mode, never over another file, nothing left where it fails"""
+	"""--svg FILE: for its owner alone, never over another file, nothing left where it fails"""
 	t.analyze(t.capture("close_wait_stuck.pcap"))
 	umask = os.umask(0o027)
 	try:
@@ -210,7 +210,7 @@ def case_svg_file(t):
 		os.umask(umask)
 	t.equal((done.code, done.out), (0, ""), "exit code and output", done)
 	t.says(done, "the ladder of connection 1 is in a.svg")
-	t.equal(stat.S_IMODE(os.stat(t.path("a.svg")).st_mode), 0o640, "mode")
+	t.equal(stat.S_IMODE(os.stat(t.path("a.svg")).st_mode), 0o600, "mode")
 	check_svg(t, t.read(t.path("a.svg")).decode())
 	t.write("b.svg", b"mine")
 	t.fails(t.run("show", "t.db", "1", "--svg", "b.svg"), 1, "b.svg: exists already")
