@@ -4,6 +4,7 @@
  * sync, open, lock, unlink or truncate; the Nth of them fails, from 1, and no other. HOW is the errno as a
  * number, or "flip": the call is made, and one byte of what it read is turned over. With PART only files
  * whose path contains it count. LASTACK_FAULT_LOG names a file that is made when the call has failed. */
+#undef _FILE_OFFSET_BITS /* both names of each function are defined here */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -160,8 +161,8 @@ void *realloc(void *old, size_t size)
 /* ---- files ---- */
 
 /* wanted and what is looked up: the types of the C library's own functions */
-#define NEXT(type, name)                                                                           \
-	type;                                                                                      \
+#define NEXT(type, name) \
+	type;            \
 	*(void **)&real = next(name)
 
 static ssize_t read_whole(ssize_t got, void *bytes, int fd)
