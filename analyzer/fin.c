@@ -135,6 +135,10 @@ static bool adopt_noted_fin(struct connection *c, enum side from, uint32_t ack, 
 						  .has_ack = n->has_ack,
 						  .had_data = n->had_data,
 						  .data_before = n->data_before});
+		/* its own segment may have been the first to cover the other FIN */
+		if (c->teardown->fin[from].seen &&
+		    c->teardown->fin[from].covered.ordinal == n->at.ordinal)
+			c->teardown->fin[from].covered_by_fin = true;
 		return true;
 	}
 	return false;
