@@ -7,6 +7,7 @@
 #include <sys/param.h>
 
 #include "analyzer/sequence.h"
+#include "source/record.h"
 #include "tests/engine_scene.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/verdict_checks.h"
@@ -240,6 +241,7 @@ static uint8_t flags_of(uint8_t kind)
 	return flags[kind % sizeof(flags)];
 }
 
+enum { PAUSE_TO_END = 0xfe, PAUSE_TO_BEGIN };
 enum { SEGMENT_KINDS = 17, KIND_COPY = 17, KIND_ICMP, KIND_CLOCK, KIND_NUMBERS, KINDS = 24 };
 
 /* The bytes of a step. */
@@ -407,7 +409,12 @@ static void one_step(struct play *p, const struct step *step)
 	struct error err = {""};
 	uint8_t kind = (step->who >> 3) % KINDS;
 
-	p->now_ns += pause_of(step->pause);
+	if (step->pause >= PAUSE_TO_END) /* as far as the source lets a time stamp be */
+		p->now_ns = step->pause == PAUSE_TO_END ? RECORD_TS_MAX : -RECORD_TS_MAX;
+	else
+		p->now_ns = p->now_ns > RECORD_TS_MAX / 2 || p->now_ns < 0
+				    ? T0
+				    : p->now_ns + pause_of(step->pause);
 	if (kind < SEGMENT_KINDS) {
 		send_segment(p, step, flags_of(kind));
 	} else if (kind == KIND_COPY) {
