@@ -7,14 +7,16 @@
 
 #include "cli/analyze_options.h"
 #include "cli/extract_options.h"
+#include "cli/monitor_options.h"
 #include "cli/query_options.h"
 #include "cli/values.h"
 #include "db/schema.h"
 #include "db/tuple.h"
+#include "monitor/alert.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { ARGUMENTS_MAX = 40, ROWS_MAX = 8, SQL_STEPS = 2000 };
-enum command { ANALYZE, EXTRACT, QUERY, VALUES, COMMANDS };
+enum command { ANALYZE, EXTRACT, QUERY, VALUES, MONITOR, ALERTS, COMMANDS };
 
 /* Of our own, so that a message never carries what a terminal would act upon. */
 static void check_message(enum options_result result, const struct error *err)
@@ -122,13 +124,37 @@ static void check_values(int argc, char **argv)
 	}
 }
 
+static void check_monitor(int argc, char **argv)
+{
+	struct monitor_options options;
+	struct error err = {""};
+	enum options_result result = monitor_options_parse(argc, argv, &options, &err);
+
+	check_message(result, &err);
+	if (result == OPTIONS_DONE)
+		MUST(options.list || options.interfaces.count > 0);
+	monitor_options_free(&options);
+}
+
+static void check_alerts(int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++) {
+		struct alert_condition condition;
+		struct error err = {""};
+		bool good = alert_parse(argv[i], &condition, &err);
+
+		check_message(good ? OPTIONS_DONE : OPTIONS_MISUSE, &err);
+		if (good)
+			MUST(condition.window_ns > 0 && condition.limit >= 0 &&
+			     (condition.measure != ALERT_RATE || condition.unit_ns > 0));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const checks[COMMANDS])(int, char **) = {
-		[ANALYZE] = check_analyze,
-		[EXTRACT] = check_extract,
-		[QUERY] = check_query,
-		[VALUES] = check_values,
+		[ANALYZE] = check_analyze, [EXTRACT] = check_extract, [QUERY] = check_query,
+		[VALUES] = check_values,   [MONITOR] = check_monitor, [ALERTS] = check_alerts,
 	};
 	struct choices c = {data, size};
 	uint8_t command = choose_u8(&c) % COMMANDS;
