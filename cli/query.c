@@ -18,7 +18,7 @@ static bool write_rows(sqlite3_stmt *statement, const struct query_options *opti
 	uint64_t written;
 	bool cut, good;
 
-	if (options->format != ROWS_TABLE || options->sql)
+	if (options->format != ROWS_TABLE || options->sql || options->open)
 		good = rows_write(stdout, statement, (enum rows_format)options->format, limit,
 				  &style, &written, &cut, err);
 	else if (options->by >= 0)

@@ -231,6 +231,11 @@ static const struct option_spec specs[] = {
 	 .value = "ID",
 	 .offset = FIELD(community_id),
 	 .help = "with this Community ID, from Zeek's or Suricata's logs"},
+	{.name = "open",
+	 .kind = OPTION_FLAG,
+	 .offset = FIELD(open),
+	 .help = "instead: connections that go on while 'lastack monitor' runs, with the state of "
+		 "both ends, a few seconds old"},
 	{.name = "by",
 	 .kind = OPTION_CHOICE,
 	 .value = "GROUP",
@@ -284,6 +289,7 @@ void query_usage(FILE *out)
 	      "Examples:\n"
 	      "  lastack query --teardown rst_abort --host 10.0.0.0/8\n"
 	      "  lastack query --finding close-wait-stuck --format csv > stuck.csv\n"
+	      "  lastack query --open\n"
 	      "  lastack query --by server --severity warning\n"
 	      "  lastack query --sql 'SELECT closer, count(*) FROM teardowns GROUP BY 1'\n",
 	      out);
@@ -371,6 +377,10 @@ bool query_options_check(const struct query_options *o, struct error *err)
 				 "--sql takes no filters beside it; put them into the statement");
 	if (o->sql && o->by >= 0)
 		return error_set(err, "--sql groups by itself: --by cannot stand beside it");
+	if (o->open && (o->sql || o->by >= 0 || query_options_filtered(o)))
+		return error_set(err,
+				 "--open takes no filters beside it; --sql can filter the table "
+				 "open_connections");
 	if (o->incomplete && o->complete)
 		return error_set(err, "--complete and --incomplete exclude each other");
 	return check_finding(o->finding, err);
@@ -387,6 +397,15 @@ sqlite3_stmt *query_options_prepare(struct store *store, const struct query_opti
 	filter.limit = limit == 0 || limit >= INT64_MAX ? 0 : limit + 1;
 	if (options->sql)
 		return query_prepare_sql(store, options->sql, err);
+	if (options->open)
+		return query_prepare_sql(store,
+					 "SELECT initiator_ip, initiator_port, responder_ip,"
+					 " responder_port, state_initiator, state_responder, vlan,"
+					 " tunnel, midstream, first_ns, last_ns, packets_initiator,"
+					 " packets_responder, bytes_initiator, bytes_responder,"
+					 " teardown, capture, as_of_ns FROM open_connections"
+					 " ORDER BY first_ns",
+					 err);
 	if (options->contains &&
 	    !value_bytes(options->contains, &bytes, &filter.contains_length, err)) {
 		error_prefix(err, "--contains");

@@ -20,6 +20,7 @@ struct query_options {
 	uint64_t port, server_port, vlan, limit;    /* UNSET_COUNT: not given */
 	int64_t since_ns, until_ns, min_ns, max_ns; /* UNSET_NS: not given */
 	bool incomplete, complete, midstream, injected, no_sandbox, quiet;
+	bool open; /* those that a live run watches, instead */
 };
 
 #define UNSET_NS    INT64_MIN

@@ -371,7 +371,7 @@ static bool finish(struct analysis *a, struct error *err)
 	bool ok = true;
 
 	for (size_t i = 0; i < a->workers; i++)
-		ok = worker_finish(a->worker[i], err) && ok;
+		ok = worker_finish(a->worker[i], a->latest_ns, err) && ok;
 	look_at_losses(a, a->latest_ns, err);
 	show_counts(a);
 	live_store_count(a->store, &a->counts);

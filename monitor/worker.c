@@ -96,8 +96,10 @@ static bool tick(struct worker *w, int64_t now_ns, struct error *err)
 	return true;
 }
 
-static bool finish(struct worker *w, struct error *err)
+static bool finish(struct worker *w, int64_t latest_ns, struct error *err)
 {
+	if (latest_ns != INT64_MIN && !engine_time(w->engine, latest_ns, true, err))
+		return false;
 	if (!engine_finish(w->engine, err))
 		return false;
 	pthread_mutex_lock(&w->mutex);
@@ -148,7 +150,7 @@ static bool take_message(struct worker *w, const struct ring_packet *message, co
 	case MESSAGE_FINISH:
 		break;
 	}
-	return finish(w, err);
+	return finish(w, message->ts_ns, err);
 }
 
 static void wait_for_messages(struct worker *w)
@@ -270,22 +272,22 @@ bool worker_loss(struct worker *w, int64_t from_ns, int64_t to_ns, uint64_t pack
 	return true;
 }
 
-static void join(struct worker *w)
+static void join(struct worker *w, int64_t latest_ns)
 {
 	struct error err;
 
 	if (!w->running)
 		return;
-	send(w, MESSAGE_FINISH, 0, NULL, 0, true, &err);
+	send(w, MESSAGE_FINISH, latest_ns, NULL, 0, true, &err);
 	pthread_join(w->thread, NULL);
 	w->running = false;
 }
 
-bool worker_finish(struct worker *w, struct error *err)
+bool worker_finish(struct worker *w, int64_t latest_ns, struct error *err)
 {
 	if (!w->queue)
-		return finish(w, err);
-	join(w);
+		return finish(w, latest_ns, err);
+	join(w, latest_ns);
 	return check(w, err);
 }
 
@@ -354,7 +356,7 @@ void worker_free(struct worker *w)
 {
 	if (!w)
 		return;
-	join(w);
+	join(w, INT64_MIN);
 	engine_free(w->engine);
 	dpi_free(w->dpi);
 	ring_free(w->queue);

@@ -40,8 +40,8 @@ bool worker_take(struct worker *worker, const struct decoded *decoded, struct er
 bool worker_tick(struct worker *worker, int64_t now_ns, struct error *err);
 bool worker_loss(struct worker *worker, int64_t from_ns, int64_t to_ns, uint64_t packets,
 		 struct error *err);
-/* Judges all that is left, and waits for it. */
-bool worker_finish(struct worker *worker, struct error *err);
+/* Judges all that is left, and waits for it. latest_ns: the last packet's time, be it another worker's. */
+bool worker_finish(struct worker *worker, int64_t latest_ns, struct error *err);
 void worker_gauges(struct worker *worker, struct worker_gauges *gauges);
 void worker_free(struct worker *worker); /* NULL is fine */
 
