@@ -71,6 +71,9 @@ static bool configure(const struct monitor_options *o, struct monitor_config *co
 		.keep_ns = o->keep_ns,
 		.keep_bytes = o->keep_size,
 		.user = o->user,
+		.sandbox = !o->analyze.no_sandbox,
+		.runs_programs = o->alert_command != NULL,
+		.looks_at_processes = o->owners,
 	};
 	for (size_t i = 0; i < o->interfaces.count; i++)
 		config->interface[i] = o->interfaces.items[i];

@@ -29,6 +29,8 @@ struct monitor_config {
 	int64_t keep_ns;
 	uint64_t keep_bytes;
 	const char *user; /* whose rights are kept; NULL: whoever started it */
+	bool sandbox;     /* each process gives up what it does not need */
+	bool runs_programs, looks_at_processes; /* what the front does (alert command, owners) */
 };
 
 #endif

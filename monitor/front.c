@@ -13,8 +13,11 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "guard/privileges.h"
+#include "guard/sandbox.h"
 #include "monitor/analysis.h"
 #include "monitor/capture.h"
 #include "monitor/replay.h"
@@ -46,8 +49,9 @@ struct front {
 	int asked; /* the signal that asked to finish; 0: none */
 	bool finishing, failed;
 	int64_t up_next_ns;
-	struct error failure; /* what a process told last */
-	char line[1400];      /* of a status pipe, not yet complete */
+	struct privileges_user user; /* where the configuration names one */
+	struct error failure;        /* what a process told last */
+	char line[1400];             /* of a status pipe, not yet complete */
 	size_t line_used;
 };
 
@@ -98,6 +102,7 @@ static _Noreturn void run_capture(struct front *f, size_t index, pid_t parent)
 		.ring = f->ring[index],
 		.axis = f->axis,
 		.status = f->status[1],
+		.user = f->config->user ? &f->user : NULL,
 	};
 	struct sigaction stop = {.sa_handler = note_stop};
 
@@ -126,6 +131,47 @@ static bool start_capture(struct front *f, size_t index, struct error *err)
 	return true;
 }
 
+/* Root that stays root may write into folders of others; a user has its own rights only. */
+static bool drop_root(const struct front *f, enum privileges_kept kept, struct error *err)
+{
+	return privileges_drop(f->config->user ? &f->user : NULL, kept, err);
+}
+
+/* The database's folder is all that is left of the file system. */
+static bool confine_analysis(struct front *f)
+{
+	struct sandbox sandbox;
+	struct error err = {""};
+
+	tzset(); /* reads a file */
+	if (!f->config->sandbox)
+		return true;
+	if (!drop_root(f, PRIVILEGES_FILES, &err)) {
+		capture_say(f->status[1], ANALYSIS_FAILURE, err.text);
+		return false;
+	}
+	sandbox = sandbox_new(SANDBOX_ANALYSIS);
+	sandbox_allow_database(&sandbox, f->config->database);
+	sandbox_enter(&sandbox);
+	return true;
+}
+
+/* Interfaces are opened anew by processes that are started from here: CAP_NET_RAW stays. */
+static bool confine_front(struct front *f, struct error *err)
+{
+	struct sandbox sandbox;
+
+	if (!f->config->sandbox)
+		return true;
+	/* who looks into others' processes needs root's rights for it */
+	if ((!f->config->looks_at_processes || f->config->user) &&
+	    !drop_root(f, PRIVILEGES_RAW, err))
+		return false;
+	sandbox = sandbox_new(f->config->runs_programs ? SANDBOX_FRONT : SANDBOX_FRONT_QUIET);
+	sandbox_enter(&sandbox);
+	return true;
+}
+
 static _Noreturn void run_analysis(struct front *f, int control)
 {
 	struct analysis_setup setup = {
@@ -139,6 +185,8 @@ static _Noreturn void run_analysis(struct front *f, int control)
 	};
 
 	become_child(f);
+	if (!confine_analysis(f))
+		_exit(1);
 	_exit(analysis_run(&setup));
 }
 
@@ -489,11 +537,12 @@ static bool start(struct front *f, struct error *err)
 	for (size_t i = 0; i < f->config->interface_count; i++)
 		if (!start_capture(f, i, err))
 			return false;
-	/* place for giving up root: sockets are open, the database is the user's */
 	if (!wait_open(f, err) || !start_analysis(f, err) || !wait_ready(f, err))
 		return false;
 	look_at_interfaces(f);
-	return !f->hooks->ready || f->hooks->ready(f->hooks->context, err);
+	if (f->hooks->ready && !f->hooks->ready(f->hooks->context, err))
+		return false;
+	return confine_front(f, err);
 }
 
 static bool go_on(struct front *f, struct error *err)
@@ -529,6 +578,8 @@ static bool set_up(struct front *f, struct error *err)
 {
 	struct clock_pair now = clock_read();
 
+	if (f->config->user && !privileges_find(f->config->user, &f->user, err))
+		return false;
 	f->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	f->interfaces = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (f->wake < 0 || pipe2(f->status, O_CLOEXEC) != 0)
