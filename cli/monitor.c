@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/monitor_options.h"
@@ -9,19 +10,53 @@
 #include "cli/terminal.h"
 #include "monitor/board.h"
 #include "monitor/front.h"
+#include "monitor/watch.h"
 #include "source/live.h"
 
 /* Who talks to people. */
 struct telling {
 	const struct monitor_options *options;
 	const struct board *board;
+	struct watch *watch; /* NULL once the user has left */
+	struct error broken; /* why nothing can be told any more */
 };
+
+/* On a terminal people look at a screen, unless they want lines. */
+static bool wants_view(const struct monitor_options *options)
+{
+	return !options->no_view && options->format == MONITOR_TEXT && isatty(STDIN_FILENO) &&
+	       isatty(STDOUT_FILENO);
+}
+
+static bool open_watch(struct telling *telling, const struct monitor_config *config,
+		       struct error *err)
+{
+	const struct monitor_options *o = telling->options;
+	struct watch_config watch = {
+		.board = telling->board,
+		.database = config->database,
+		.style = terminal_style(stdout),
+		.view = wants_view(o),
+		.json = o->format == MONITOR_JSON,
+		.interval_ns = o->interval_ns,
+		.metrics = o->metrics,
+		.conditions = config->condition,
+		.condition_count = config->condition_count,
+		.alert_command = o->alert_command,
+		.owners = o->owners,
+		.stuck_ns = config->recording.stuck_ns,
+	};
+
+	telling->watch = watch_open(&watch, err);
+	return telling->watch != NULL;
+}
 
 static void remark(void *context, const char *text)
 {
 	const struct telling *telling = context;
 
-	if (!telling->options->analyze.quiet)
+	if (!telling->options->analyze.quiet &&
+	    !(telling->watch && watch_remark(telling->watch, text)))
 		complain("%s", text);
 }
 
@@ -30,12 +65,56 @@ static bool ready(void *context, struct error *err)
 	const struct telling *telling = context;
 
 	(void)err;
-	/* place for the view, the lines and the metrics: opened here, drawn in turn() */
-	if (!telling->options->analyze.quiet)
+	if (!telling->options->analyze.quiet) {
 		complain("watching %s%s; rows go to %s", telling->options->interfaces.items[0],
 			 telling->options->interfaces.count > 1 ? " and others" : "",
 			 telling->options->analyze.database);
+		if (telling->options->metrics)
+			complain("metrics are served at port %u",
+				 watch_metrics_port(telling->watch));
+	}
+	watch_begin(telling->watch);
 	return true;
+}
+
+static int wait_for(void *context, struct pollfd *fds, int room)
+{
+	const struct telling *telling = context;
+
+	return telling->watch ? watch_wait_for(telling->watch, fds, room) : 0;
+}
+
+static bool turn(void *context, const struct pollfd *fds, int count)
+{
+	struct telling *telling = context;
+	enum watch_result result;
+
+	(void)fds;
+	(void)count;
+	if (!telling->watch)
+		return false;
+	result = watch_turn(telling->watch, &telling->broken);
+	if (result == WATCH_GOES_ON)
+		return true;
+	watch_close(telling->watch);
+	telling->watch = NULL;
+	return false;
+}
+
+static void forked(void *context)
+{
+	const struct telling *telling = context;
+
+	if (telling->watch)
+		watch_forked(telling->watch);
+}
+
+static void leaving(void *context)
+{
+	const struct telling *telling = context;
+
+	if (telling->watch)
+		watch_leave(telling->watch);
 }
 
 static void tell_end(const struct telling *telling)
@@ -77,6 +156,10 @@ static bool configure(const struct monitor_options *o, struct monitor_config *co
 	};
 	for (size_t i = 0; i < o->interfaces.count; i++)
 		config->interface[i] = o->interfaces.items[i];
+	for (size_t i = 0; i < o->alerts.count; i++)
+		if (!alert_parse(o->alerts.items[i], &config->condition[config->condition_count++],
+				 err))
+			return false;
 	if (!run_engine(&o->analyze, &config->engine, err))
 		return false;
 	config->engine.early_ns = INT64_C(1000000000);
@@ -86,7 +169,13 @@ static bool configure(const struct monitor_options *o, struct monitor_config *co
 static enum exit_code run(const struct monitor_options *options, struct error *err)
 {
 	struct telling telling = {.options = options};
-	struct front_hooks hooks = {.context = &telling, .ready = ready, .remark = remark};
+	struct front_hooks hooks = {.context = &telling,
+				    .forked = forked,
+				    .ready = ready,
+				    .wait_for = wait_for,
+				    .turn = turn,
+				    .leaving = leaving,
+				    .remark = remark};
 	struct monitor_config config;
 	struct board *board;
 	bool ok;
@@ -97,7 +186,10 @@ static enum exit_code run(const struct monitor_options *options, struct error *e
 	if (!board)
 		return EXIT_FAILED;
 	telling.board = board;
-	ok = front_run(&config, board, &hooks, err);
+	ok = open_watch(&telling, &config, err) && front_run(&config, board, &hooks, err);
+	watch_close(telling.watch);
+	if (ok && telling.broken.text[0] != '\0')
+		ok = error_set(err, "%s", telling.broken.text);
 	if (ok && !options->analyze.quiet)
 		tell_end(&telling);
 	board_free(board);

@@ -202,6 +202,21 @@ static bool check_interfaces(const struct option_texts *interfaces, struct error
 	return true;
 }
 
+static bool check_alerts(const struct monitor_options *options, struct error *err)
+{
+	struct alert_condition condition;
+
+	if (options->alerts.count > ALERT_CONDITIONS)
+		return error_set(err, "%zu alerts are more than the %d that can be watched for",
+				 options->alerts.count, ALERT_CONDITIONS);
+	if (options->alert_command && options->alerts.count == 0)
+		return error_set(err, "--alert-command has nothing to do without --alert");
+	for (size_t i = 0; i < options->alerts.count; i++)
+		if (!alert_parse(options->alerts.items[i], &condition, err))
+			return false;
+	return true;
+}
+
 enum options_result monitor_options_parse(int argc, char **argv, struct monitor_options *options,
 					  struct error *err)
 {
@@ -218,6 +233,8 @@ enum options_result monitor_options_parse(int argc, char **argv, struct monitor_
 		return OPTIONS_MISUSE;
 	}
 	if (!options->list && !check_interfaces(&options->interfaces, err))
+		return OPTIONS_MISUSE;
+	if (!check_alerts(options, err))
 		return OPTIONS_MISUSE;
 	if (options->snaplen == 0)
 		options->snaplen = options->dpi ? LIVE_SNAPLEN_ALL : LIVE_SNAPLEN_HEADERS;

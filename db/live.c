@@ -19,7 +19,7 @@
 #define OPEN_MIN_NS (2 * SECOND_NS)
 
 /* Open connections may take this share of the time, 1 in so many. */
-enum { OPEN_SHARE = 20, WORKERS_MAX = 64 };
+enum { OPEN_SHARE = 20, WORKERS_MAX = 64, ALERTS_WAITING = 256 };
 /* Rows in one transaction at most, so that a backlog is written in pieces. */
 enum { TRANSACTION_ROWS = 50000 };
 
@@ -47,9 +47,11 @@ struct live_store {
 	struct retention retention;
 	struct backlog_chunk *first, *last; /* taken, not committed */
 	struct live_counts latest;
-	uint64_t highest;                     /* number of a verdict told so far */
-	int64_t open_next_ns, counts_next_ns; /* CLOCK_MONOTONIC */
-	bool left;                            /* rows were left behind at the end */
+	uint64_t highest;                        /* number of a verdict told so far */
+	int64_t open_next_ns, counts_next_ns;    /* CLOCK_MONOTONIC */
+	bool left;                               /* rows were left behind at the end */
+	struct alert_row alerts[ALERTS_WAITING]; /* not committed */
+	size_t alert_count;
 	struct error trouble;
 };
 
@@ -212,6 +214,26 @@ static void drop_written(struct live_store *live, const struct backlog_chunk *en
 		live->last = NULL;
 }
 
+/* ---- alerts ---- */
+
+void live_store_alert(struct live_store *live, const struct alert_row *row)
+{
+	if (live->alert_count == ALERTS_WAITING)
+		memmove(live->alerts, live->alerts + 1,
+			--live->alert_count * sizeof(live->alerts[0]));
+	live->alerts[live->alert_count++] = *row;
+}
+
+static bool write_alerts(struct live_store *live, struct error *err)
+{
+	struct store *store = live->file.store;
+
+	for (size_t i = 0; i < live->alert_count; i++)
+		if (!alert_rows_put(store->file.db, store->recording_id, &live->alerts[i], err))
+			return store_failed(store, err);
+	return true;
+}
+
 /* ---- open connections ---- */
 
 static bool all_there(const struct live_store *live)
@@ -291,12 +313,13 @@ static bool transaction(struct live_store *live, bool finished, struct backlog_c
 	if (!begin(live, err))
 		return failed(live, err);
 	take_counts(live);
-	if (!write_rows(live, &w, end) || !write_open(live, err) ||
+	if (!write_rows(live, &w, end) || !write_alerts(live, err) || !write_open(live, err) ||
 	    !live_rows_update(file, &live->latest, backlog_lost(live->backlog),
 			      live->retention.expired, now_ns, finished, err) ||
 	    !retention_step(&live->retention, file->store->file.db, now_ns, w.rows, err) ||
 	    !commit(live, w.rows, err))
 		return failed(live, err);
+	live->alert_count = 0;
 	if (live->retention.hosts_changed)
 		file->data_version = -1;
 	live->retention.hosts_changed = false;
@@ -310,7 +333,8 @@ static bool anything_new(struct live_store *live)
 	pthread_mutex_lock(&live->mutex);
 	counted = live->counted || all_there(live);
 	pthread_mutex_unlock(&live->mutex);
-	return live->first || (counted && monotonic_ns() >= live->counts_next_ns);
+	return live->first || live->alert_count > 0 ||
+	       (counted && monotonic_ns() >= live->counts_next_ns);
 }
 
 /* Commits what waits; false: it waits on. */

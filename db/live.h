@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "analyzer/engine.h"
+#include "db/alert_rows.h"
 #include "db/store.h"
 
 struct live_store;
@@ -78,6 +79,10 @@ void live_store_put(struct live_store *store, const struct verdict *verdict, int
 /* The latest counts; copied. */
 void live_store_count(struct live_store *store, const struct live_counts *counts);
 void live_store_status(struct live_store *store, struct live_store_status *status);
+
+/* In the store's thread, from told() or turn(): written with the next commit. Where too many wait the oldest
+ * is left out. */
+void live_store_alert(struct live_store *store, const struct alert_row *row);
 
 /* True where a worker shall say which connections are open. Then it does: rows is taken over (malloc), may be
  * NULL. cost_ns: how long it took. */

@@ -1,4 +1,5 @@
 /* What live runs add to the schema, new in version 3. */
+#include "db/alert_rows.h"
 #include "db/schema.h"
 
 #include <stddef.h>
@@ -45,5 +46,5 @@ bool schema_create_live(sqlite3 *db, struct error *err)
 	for (size_t i = 0; i < sizeof(live_sql) / sizeof(live_sql[0]); i++)
 		if (!schema_run(db, live_sql[i], err))
 			return false;
-	return true;
+	return alert_rows_create(db, err);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "db/live.h"
+#include "monitor/alert.h"
 #include "monitor/merge.h"
 #include "monitor/tally.h"
 #include "monitor/worker.h"
@@ -29,7 +30,8 @@ struct analysis {
 	struct worker *worker[MONITOR_WORKERS];
 	size_t workers;
 	struct live_store *store;
-	struct tally *tally; /* the store's thread's */
+	struct tally *tally;   /* the store's thread's */
+	struct alerts *alerts; /* the same */
 	struct clock_axis axis;
 	_Atomic int64_t correction_ns;
 	_Atomic uint64_t numbers;
@@ -56,27 +58,6 @@ static void say(const struct analysis *a, char kind, const char *text)
 
 /* ---- in the store's thread ---- */
 
-static void told(void *context, const struct verdict *verdict, int64_t connection_id)
-{
-	struct analysis *a = context;
-
-	tally_take(a->tally, verdict, connection_id);
-}
-
-static void turn(void *context)
-{
-	struct analysis *a = context;
-
-	tally_servers(a->tally);
-}
-
-static void remark(void *context, const char *text)
-{
-	say(context, ANALYSIS_REMARK, text);
-}
-
-/* ---- time ---- */
-
 /* A file that is replayed brings a clock of its own. */
 static struct clock_pair clocks(const struct analysis *a)
 {
@@ -86,6 +67,75 @@ static struct clock_pair clocks(const struct analysis *a)
 
 	return now.boot_ns != 0 ? now : clock_read();
 }
+
+static void told(void *context, const struct verdict *verdict, int64_t connection_id)
+{
+	struct analysis *a = context;
+
+	tally_take(a->tally, verdict, connection_id);
+	alerts_take(a->alerts, verdict);
+}
+
+static void turn(void *context)
+{
+	struct analysis *a = context;
+
+	tally_servers(a->tally);
+	alerts_tick(a->alerts, clocks(a).real_ns);
+}
+
+static struct board_end end_of(uint8_t version, const struct ip_address *address, uint16_t port)
+{
+	return (struct board_end){.address = *address, .port = port, .ip_version = version};
+}
+
+/* An alert is told to who looks on, and kept. */
+static void alerted(void *context, const struct alert *alert)
+{
+	struct analysis *a = context;
+	const struct alert_example *example = &alert->example;
+	bool began = alert->state == ALERT_BEGAN;
+	struct board_event event = {
+		.kind = BOARD_ALERT,
+		.severity = began ? SEVERITY_ERROR : SEVERITY_INFO,
+		.side = SIDE_NONE,
+		.alert = (uint16_t)alert->index,
+		.alert_state = (uint8_t)alert->state,
+		.alert_matching = alert->matching,
+		.alert_connections = alert->connections,
+		.ts_ns = began ? alert->began_ns : alert->ended_ns,
+		.initiator = end_of(example->ip_version, &example->initiator,
+				    example->initiator_port),
+		.responder = end_of(example->ip_version, &example->responder,
+				    example->responder_port),
+	};
+	struct alert_row row = {
+		.condition = alert->condition->text,
+		.began_ns = alert->began_ns,
+		.ended_ns = alert->ended_ns,
+		.value = alert->value,
+		.matching = alert->matching,
+		.connections = alert->connections,
+		.ip_version = example->ip_version,
+		.initiator = example->initiator,
+		.responder = example->responder,
+		.initiator_port = example->initiator_port,
+		.responder_port = example->responder_port,
+	};
+
+	alert_sentence(alert, event.detail);
+	board_tell(a->board, &event);
+	if (began)
+		atomic_fetch_add(&a->board->alerts, 1);
+	live_store_alert(a->store, &row);
+}
+
+static void remark(void *context, const char *text)
+{
+	say(context, ANALYSIS_REMARK, text);
+}
+
+/* ---- time ---- */
 
 static int64_t look_at_clock(struct analysis *a)
 {
@@ -420,7 +470,8 @@ static bool open_store(struct analysis *a, struct error *err)
 	};
 
 	a->tally = tally_new(a->board, c->engine.hash_key, err);
-	if (a->tally)
+	a->alerts = alerts_new(c->condition, c->condition_count, alerted, a, err);
+	if (a->tally && a->alerts)
 		a->store = live_store_open(&config, err);
 	return a->store;
 }
@@ -440,6 +491,7 @@ static void tear_down(struct analysis *a)
 		worker_free(a->worker[i]);
 	decoder_free(a->decoder);
 	tally_free(a->tally);
+	alerts_free(a->alerts);
 	free(a);
 }
 

@@ -8,6 +8,7 @@
 
 #include "analyzer/engine.h"
 #include "db/store.h"
+#include "monitor/alert.h"
 
 enum { MONITOR_INTERFACES = 16, MONITOR_WORKERS = 64 };
 
@@ -28,6 +29,8 @@ struct monitor_config {
 	uint64_t batch_rows;
 	int64_t keep_ns;
 	uint64_t keep_bytes;
+	struct alert_condition condition[ALERT_CONDITIONS];
+	size_t condition_count;
 	const char *user; /* whose rights are kept; NULL: whoever started it */
 	bool sandbox;     /* each process gives up what it does not need */
 	bool runs_programs, looks_at_processes; /* what the front does (alert command, owners) */

@@ -367,8 +367,9 @@ static _Noreturn void leave(struct front *f, int number)
 	signal_captures(f, SIGKILL);
 	if (f->analysis > 0)
 		kill(f->analysis, SIGKILL);
-	if (f->hooks->ready) /* gives the terminal back */
-		remark(f, "left at once; the last batch may be missing");
+	if (f->hooks->leaving)
+		f->hooks->leaving(f->hooks->context);
+	remark(f, "left at once; the last batch may be missing");
 	sigprocmask(SIG_SETMASK, &f->before, NULL);
 	signal(number, SIG_DFL);
 	raise(number);

@@ -26,6 +26,8 @@ struct front_hooks {
 	int (*wait_for)(void *context, struct pollfd *fds, int room);
 	/* Ten times a second, and whenever one of those is ready. False: the user wants to leave. */
 	bool (*turn)(void *context, const struct pollfd *fds, int count);
+	/* The program ends at once: the terminal is given back. */
+	void (*leaving)(void *context);
 	/* A sentence about the run. */
 	void (*remark)(void *context, const char *text);
 };

@@ -25,6 +25,7 @@ enum {
 
 struct watch {
 	struct watch_config config;
+	bool begun;
 	struct view *view; /* NULL: lines */
 	struct lines lines;
 	struct metrics_server *metrics;
@@ -50,11 +51,12 @@ static int64_t clock_now(clockid_t id)
 	return t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
-/* The view where it is wanted and works, lines otherwise. */
-static void open_display(struct watch *watch)
+void watch_begin(struct watch *watch)
 {
 	const struct watch_config *config = &watch->config;
 
+	watch->begun = true;
+	watch->now_ns = watch->summary_ns = watch->summarized_ns = clock_now(CLOCK_MONOTONIC);
 	if (config->view)
 		watch->view = view_open(config->board, config->conditions, config->condition_count,
 					config->database, &config->style, NULL);
@@ -73,7 +75,6 @@ struct watch *watch_open(const struct watch_config *config, struct error *err)
 	}
 	watch->config = *config;
 	watch->command_event = 1;
-	watch->now_ns = watch->summary_ns = watch->summarized_ns = clock_now(CLOCK_MONOTONIC);
 	if (config->alert_command)
 		good = alert_commands_open(&watch->commands, config->alert_command,
 					   COMMAND_LIMIT_S * NS_PER_S, config->view, err);
@@ -88,7 +89,6 @@ struct watch *watch_open(const struct watch_config *config, struct error *err)
 		free(watch);
 		return NULL;
 	}
-	open_display(watch);
 	return watch;
 }
 
@@ -231,6 +231,13 @@ enum watch_result watch_turn(struct watch *watch, struct error *err)
 	return WATCH_GOES_ON;
 }
 
+void watch_leave(struct watch *watch)
+{
+	view_close(watch->view);
+	watch->view = NULL;
+	watch->config.quiet = true;
+}
+
 void watch_close(struct watch *watch)
 {
 	if (!watch)
@@ -240,7 +247,7 @@ void watch_close(struct watch *watch)
 		serve_alerts(watch);
 		alert_commands_close(&watch->commands);
 	}
-	if (!watch->view && !watch->config.quiet) {
+	if (watch->begun && !watch->view && !watch->config.quiet) {
 		lines_events(&watch->lines);
 		watch->now_ns = clock_now(CLOCK_MONOTONIC);
 		if (watch->config.interval_ns > 0)

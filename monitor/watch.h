@@ -3,6 +3,7 @@
  * part in the capture.
  *
  *   watch = watch_open(&config, &err);
+ *   watch_begin(watch);
  *   do {
  *           count = watch_wait_for(watch, fds, room);
  *           poll(fds, count, a tenth of a second);
@@ -49,9 +50,13 @@ enum { WATCH_FDS = 2 };
 
 struct watch;
 
-/* NULL with err: an address that is none or in use, a command that cannot be run, and what else the user
- * has to know before the run begins. A terminal that cannot show the view gets lines. */
+/* Does not touch the terminal yet. NULL with err: an address that is none or in use, a command that cannot be run, and what else the user
+ * has to know before the run begins. */
 struct watch *watch_open(const struct watch_config *config, struct error *err);
+/* The run has begun: takes the terminal; one that cannot show the view gets lines. */
+void watch_begin(struct watch *watch);
+/* Gives the terminal back, and nothing else: the program ends at once. */
+void watch_leave(struct watch *watch);
 /* What to poll for; returns how many there are, at most WATCH_FDS. */
 int watch_wait_for(const struct watch *watch, struct pollfd *fds, int room);
 /* Does what is due, without waiting: ten times a second, and when one of those is ready or a signal ended the

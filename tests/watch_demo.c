@@ -133,6 +133,7 @@ int main(int argc, char **argv)
 	}
 	if (watch_metrics_port(watch) != 0)
 		fprintf(stderr, "port %u\n", watch_metrics_port(watch));
+	watch_begin(watch);
 	do {
 		int count;
 
