@@ -142,6 +142,7 @@ complete -c lastack -n '__fish_seen_subcommand_from query' -l until -x -d 'first
 complete -c lastack -n '__fish_seen_subcommand_from query' -l min-duration -x -d 'from first to last segment this long or longer'
 complete -c lastack -n '__fish_seen_subcommand_from query' -l max-duration -x -d 'not longer than this'
 complete -c lastack -n '__fish_seen_subcommand_from query' -l community-id -x -d 'with this Community ID, from Zeek’s or Suricata’s logs'
+complete -c lastack -n '__fish_seen_subcommand_from query' -l open -d 'instead'
 complete -c lastack -n '__fish_seen_subcommand_from query' -l by -x -a 'host client server application teardown closer cause state hour' -d 'one row a group instead, with counts and durations'
 complete -c lastack -n '__fish_seen_subcommand_from query' -l limit -x -d 'at most so many rows, the earliest'
 complete -c lastack -n '__fish_seen_subcommand_from query' -l format -x -a 'table json csv' -d 'table'
