@@ -133,10 +133,10 @@ static enum flow_queue queue_of(const struct flow *f)
 		[REGULAR_ESTABLISHED] = QUEUE_ALIVE,
 		[REGULAR_CLOSED] = QUEUE_ENDED,
 	};
-	const struct connection *c = f->live;
+	const struct connection *c = flow_live(f);
 
-	if (f->regular)
-		return (enum flow_queue)of_regular[f->regular->stage];
+	if (!c)
+		return (enum flow_queue)of_regular[f->as.regular->stage];
 	if (f->superseded || connection_ended(c))
 		return QUEUE_ENDED;
 	if (connection_syn_sent(c))
@@ -220,7 +220,7 @@ bool engine_time(struct engine *e, int64_t ts_ns, bool ts_confirmed, struct erro
 /* Tells of a connection that has ended as far as is known now. */
 static bool tell_ended(struct engine *e, struct flow *f, struct error *err)
 {
-	bool packed = f->packed != NULL;
+	bool packed = f->form == FORM_PACKED;
 	struct connection *c;
 	struct verdict verdict;
 
@@ -244,9 +244,9 @@ static bool tell_all_ended(struct engine *e, struct error *err)
 	int64_t until_ns = e->now_ns - e->config.early_ns;
 	struct flow *f = flow_queue_tail(e->table, QUEUE_ENDED), *first = NULL;
 
-	for (; f && f->active_ns > e->early_until_ns; f = f->ahead)
+	for (; f && f->active_ns > e->early_until_ns; f = flow_ahead(e->table, f))
 		first = f;
-	for (f = first; f && f->active_ns <= until_ns; f = f->behind)
+	for (f = first; f && f->active_ns <= until_ns; f = flow_behind(e->table, f))
 		if (!tell_ended(e, f, err))
 			return false;
 	e->early_until_ns = until_ns;
@@ -277,7 +277,7 @@ static struct flow *longest_silent(const struct engine *e, enum flow_queue queue
 {
 	struct flow *f = flow_queue_head(e->table, queue);
 
-	return f == but && f ? f->behind : f;
+	return f == but && f ? flow_behind(e->table, f) : f;
 }
 
 static struct flow *least_valuable(struct engine *e, const struct flow *but, uint64_t **counter)
@@ -340,8 +340,8 @@ static bool is_duplicate(struct engine *e, const struct arrival *a, struct flow 
 /* The first segment back after the tuple of an older incarnation was reused. */
 static void answer_reuse(struct engine *e, struct flow *placed, const struct arrival *a)
 {
-	struct flow *running = placed->running ? placed : placed->newer;
-	struct flow *older = running ? running->older : NULL;
+	struct flow *running = placed->running ? placed : flow_newer(e->table, placed);
+	struct flow *older = running ? flow_older(e->table, running) : NULL;
 
 	if (!older || !older->awaits_answer || running->initiator_way == a->way)
 		return;
@@ -377,7 +377,7 @@ static bool read_along(struct engine *e, struct flow *f, struct connection *c,
 static bool deliver(struct engine *e, const struct arrival *a, struct place place,
 		    struct error *err)
 {
-	struct flow *f = place.flow;
+	struct flow *f = place.flow, *older;
 	struct connection *c = place.how == PLACE_TAKEN ? NULL : remember_full(e, f);
 	enum side from = flow_side(f, a->way);
 	bool keep_ladder = e->config.ladders != LADDERS_NONE, ok = true;
@@ -385,10 +385,8 @@ static bool deliver(struct engine *e, const struct arrival *a, struct place plac
 	f->tell_again = f->told > 0;
 	if (!c && place.how != PLACE_TAKEN)
 		return no_memory(err);
-	if (!f->seen[a->way]) {
-		f->seen[a->way] = f->lane_known[a->way] = true;
-		f->vlan_tags[a->way] = a->segment->vlan_tags;
-	}
+	if (!flow_sees(e->table, f, a->way, a->segment->vlan_tags))
+		return no_memory(err);
 	switch (place.how) {
 	case PLACE_TAKE:
 		ok = intake(c, from, a->segment, &a->at, e->two_msl_ns, keep_ladder);
@@ -409,8 +407,9 @@ static bool deliver(struct engine *e, const struct arrival *a, struct place plac
 	remember_settle(e, f);
 	/* from here on settling another flow may pack this one */
 	answer_reuse(e, f, a);
-	if (f->older && remember_is_open(f->older))
-		remember_settle(e, f->older);
+	older = flow_older(e->table, f);
+	if (older && remember_is_open(older))
+		remember_settle(e, older);
 	return ok;
 }
 
@@ -528,7 +527,8 @@ bool engine_open(struct engine *e, struct engine_sink visit, struct error *err)
 	struct verdict verdict;
 
 	for (size_t q = 0; q < sizeof(open) / sizeof(open[0]); q++) {
-		for (struct flow *f = flow_queue_head(e->table, open[q]); f; f = f->behind) {
+		for (struct flow *f = flow_queue_head(e->table, open[q]); f;
+		     f = flow_behind(e->table, f)) {
 			if (!remember_is_open(f) || !f->running)
 				continue;
 			judge(f, remember_glance(e, f), &end, &e->room, &verdict);

@@ -11,25 +11,55 @@
 enum { SLAB_FLOWS = 128, BUCKETS_FIRST = 1024 };
 
 struct slab {
-	struct slab *next;
 	struct flow flow[SLAB_FLOWS];
 };
 
 struct queue {
-	struct flow *head, *tail;
+	flow_id head, tail;
 };
 
 struct flow_table {
 	uint8_t hash_key[16];
-	struct flow **bucket;
+	flow_id *bucket;
 	size_t bucket_count; /* a power of two */
 	size_t count, running;
-	struct slab *slabs;  /* never given back before the end: flows stay readable */
-	struct flow *unused; /* linked by next */
-	size_t slab_bytes;
+	struct slab **slab; /* never given back before the end: flows stay readable */
+	size_t slab_count, slab_capacity;
+	flow_id unused; /* linked by next */
+	size_t rare_bytes;
 	uint64_t last_serial;
 	struct queue queue[FLOW_QUEUES];
 };
+
+static struct flow *flow_at(const struct flow_table *t, flow_id id)
+{
+	return id ? &t->slab[(id - 1) / SLAB_FLOWS]->flow[(id - 1) % SLAB_FLOWS] : NULL;
+}
+
+static flow_id id_of(const struct flow *f)
+{
+	return f ? f->id : 0;
+}
+
+struct flow *flow_older(const struct flow_table *t, const struct flow *f)
+{
+	return flow_at(t, f->older);
+}
+
+struct flow *flow_newer(const struct flow_table *t, const struct flow *f)
+{
+	return flow_at(t, f->newer);
+}
+
+struct flow *flow_ahead(const struct flow_table *t, const struct flow *f)
+{
+	return flow_at(t, f->ahead);
+}
+
+struct flow *flow_behind(const struct flow_table *t, const struct flow *f)
+{
+	return flow_at(t, f->behind);
+}
 
 struct flow_table *flow_table_new(const uint8_t hash_key[16])
 {
@@ -39,7 +69,7 @@ struct flow_table *flow_table_new(const uint8_t hash_key[16])
 		return NULL;
 	memcpy(t->hash_key, hash_key, sizeof(t->hash_key));
 	t->bucket_count = BUCKETS_FIRST;
-	t->bucket = calloc(t->bucket_count, sizeof(struct flow *));
+	t->bucket = calloc(t->bucket_count, sizeof(*t->bucket));
 	if (!t->bucket) {
 		free(t);
 		return NULL;
@@ -47,18 +77,29 @@ struct flow_table *flow_table_new(const uint8_t hash_key[16])
 	return t;
 }
 
-static void flow_release(struct flow *f)
+static void flow_release(struct flow_table *t, struct flow *f)
 {
-	connection_free(f->live);
-	free(f->packed);
-	regular_free(f->regular);
-	free(f->kept);
-	free(f->tunnel);
-	f->live = NULL;
-	f->packed = NULL;
-	f->regular = NULL;
-	f->kept = NULL;
-	f->tunnel = NULL;
+	switch ((enum flow_form)f->form) {
+	case FORM_LIVE:
+		connection_free(f->as.live);
+		break;
+	case FORM_PACKED:
+		free(f->as.packed);
+		break;
+	case FORM_REGULAR:
+		regular_free(f->as.regular);
+		break;
+	case FORM_KEPT:
+		free(f->as.kept);
+		break;
+	case FORM_NONE:
+		break;
+	}
+	if (f->rare)
+		t->rare_bytes -= sizeof(*f->rare);
+	free(f->rare);
+	f->form = FORM_NONE;
+	f->rare = NULL;
 	f->serial = 0;
 }
 
@@ -66,24 +107,22 @@ void flow_table_free(struct flow_table *t)
 {
 	if (!t)
 		return;
-	while (t->slabs) {
-		struct slab *slab = t->slabs;
-
-		t->slabs = slab->next;
+	for (size_t slab = 0; slab < t->slab_count; slab++) {
 		for (int i = 0; i < SLAB_FLOWS; i++)
-			flow_release(&slab->flow[i]);
-		free(slab);
+			flow_release(t, &t->slab[slab]->flow[i]);
+		free(t->slab[slab]);
 	}
+	free(t->slab);
 	free(t->bucket);
 	free(t);
 }
 
 void flow_each(struct flow_table *t, void (*visit)(struct flow *flow))
 {
-	for (struct slab *slab = t->slabs; slab; slab = slab->next)
+	for (size_t slab = 0; slab < t->slab_count; slab++)
 		for (int i = 0; i < SLAB_FLOWS; i++)
-			if (slab->flow[i].serial != 0)
-				visit(&slab->flow[i]);
+			if (t->slab[slab]->flow[i].serial != 0)
+				visit(&t->slab[slab]->flow[i]);
 }
 
 struct flow_key flow_key_of(const struct ip_address *src, uint16_t sport,
@@ -126,43 +165,58 @@ uint64_t flow_hash(const struct flow_table *t, const struct flow_key *key,
 	return siphash(t->hash_key, bytes, length);
 }
 
+static bool same_addresses(const struct flow *f, const struct flow_key *key)
+{
+	if (f->is_ip6 != (key->ip_version == 6))
+		return false;
+	if (f->is_ip6)
+		return memcmp(&f->rare->low, &key->low, sizeof(key->low)) == 0 &&
+		       memcmp(&f->rare->high, &key->high, sizeof(key->high)) == 0;
+	return memcmp(f->low4, key->low.bytes, sizeof(f->low4)) == 0 &&
+	       memcmp(f->high4, key->high.bytes, sizeof(f->high4)) == 0;
+}
+
 static bool same_tuple(const struct flow *f, uint64_t hash, const struct flow_key *key,
 		       const struct tunnel *tunnel)
 {
-	if (f->hash != hash || memcmp(&f->key, key, sizeof(*key)) != 0)
+	const struct tunnel *own = flow_tunnel(f);
+
+	if (f->hash != (uint32_t)hash || f->low_port != key->low_port ||
+	    f->high_port != key->high_port || !same_addresses(f, key))
 		return false;
-	if (tunnel->depth == 0 || !f->tunnel)
-		return tunnel->depth == 0 && !f->tunnel;
-	return memcmp(f->tunnel, tunnel, sizeof(*tunnel)) == 0;
+	if (tunnel->depth == 0 || !own)
+		return tunnel->depth == 0 && !own;
+	return memcmp(own, tunnel, sizeof(*tunnel)) == 0;
 }
 
-static struct flow **bucket_of(const struct flow_table *t, uint64_t hash)
+static flow_id *bucket_of(const struct flow_table *t, uint64_t hash)
 {
-	return &t->bucket[hash & (t->bucket_count - 1)];
+	return &t->bucket[(uint32_t)hash & (t->bucket_count - 1)];
 }
 
 struct flow *flow_find(const struct flow_table *t, uint64_t hash, const struct flow_key *key,
 		       const struct tunnel *tunnel, enum way way, uint64_t vlan_tags, bool *bound)
 {
-	enum way back = way == LOW_TO_HIGH ? HIGH_TO_LOW : LOW_TO_HIGH;
+	const unsigned there = 1u << way, back = 3u & ~there;
 	struct flow *silent = NULL, *silent_alike = NULL;
 	int lanes = 0;
 
 	*bound = false;
-	for (struct flow *f = *bucket_of(t, hash); f; f = f->next) {
+	for (struct flow *f = flow_at(t, *bucket_of(t, hash)); f; f = flow_at(t, f->next)) {
 		if (!same_tuple(f, hash, key, tunnel))
 			continue;
 		if (lanes++ == FLOW_LANES_MAX) {
 			*bound = true;
 			break;
 		}
-		if (f->lane_known[way] && f->vlan_tags[way] == vlan_tags)
+		if ((f->lanes_known & there) && flow_vlan_tags(f, way) == vlan_tags)
 			return f;
-		if (f->seen[way])
+		if (f->seen & there)
 			continue;
 		if (!silent)
 			silent = f;
-		if (!silent_alike && f->lane_known[back] && f->vlan_tags[back] == vlan_tags)
+		if (!silent_alike && (f->lanes_known & back) &&
+		    flow_vlan_tags(f, !way) == vlan_tags)
 			silent_alike = f;
 	}
 	return silent_alike ? silent_alike : silent;
@@ -171,40 +225,42 @@ struct flow *flow_find(const struct flow_table *t, uint64_t hash, const struct f
 struct flow *flow_find_any(const struct flow_table *t, uint64_t hash, const struct flow_key *key,
 			   const struct tunnel *tunnel)
 {
-	for (struct flow *f = *bucket_of(t, hash); f; f = f->next)
+	for (struct flow *f = flow_at(t, *bucket_of(t, hash)); f; f = flow_at(t, f->next))
 		if (same_tuple(f, hash, key, tunnel))
 			return f;
 	return NULL;
 }
 
-static void link_in(struct flow **place, struct flow *f)
+/* Behind previous, or first in the bucket. */
+static void link_in(struct flow_table *t, flow_id *bucket, struct flow *previous, struct flow *f)
 {
-	f->link = place;
+	flow_id *place = previous ? &previous->next : bucket;
+
+	f->previous = id_of(previous);
 	f->next = *place;
 	if (f->next)
-		f->next->link = &f->next;
-	*place = f;
+		flow_at(t, f->next)->previous = f->id;
+	*place = f->id;
 }
 
 /* Doubles the buckets. Chains are split in order, so that the newest flow of a tuple stays first.
- * Without memory the table goes on with longer chains. */
+ * Without memory the table goes on with longer chains; so it does once the hash has no more bits. */
 static void grow_buckets(struct flow_table *t)
 {
 	size_t count = t->bucket_count * 2;
-	struct flow **bucket = calloc(count, sizeof(struct flow *));
+	flow_id *bucket = count > UINT32_MAX ? NULL : calloc(count, sizeof(*bucket));
 
 	if (!bucket)
 		return;
 	for (size_t i = 0; i < t->bucket_count; i++) {
-		struct flow **low = &bucket[i], **high = &bucket[i + t->bucket_count];
+		struct flow *last[2] = {NULL, NULL};
 
-		for (struct flow *f = t->bucket[i]; f;) {
-			struct flow *next = f->next;
-			struct flow ***end = (f->hash & t->bucket_count) ? &high : &low;
+		for (struct flow *f = flow_at(t, t->bucket[i]), *next; f; f = next) {
+			bool high = f->hash & t->bucket_count;
 
-			link_in(*end, f);
-			*end = &f->next;
-			f = next;
+			next = flow_at(t, f->next);
+			link_in(t, &bucket[high ? i + t->bucket_count : i], last[high], f);
+			last[high] = f;
 		}
 	}
 	free(t->bucket);
@@ -214,56 +270,119 @@ static void grow_buckets(struct flow_table *t)
 
 static bool add_slab(struct flow_table *t)
 {
-	struct slab *slab = calloc(1, sizeof(*slab));
+	struct slab *slab;
 
+	if (t->slab_count == t->slab_capacity) {
+		size_t capacity = t->slab_capacity ? 2 * t->slab_capacity : 64;
+		struct slab **more = realloc(t->slab, capacity * sizeof(*more));
+
+		if (!more)
+			return false;
+		t->slab = more;
+		t->slab_capacity = capacity;
+	}
+	if (t->slab_count >= UINT32_MAX / SLAB_FLOWS)
+		return false;
+	slab = calloc(1, sizeof(*slab));
 	if (!slab)
 		return false;
-	slab->next = t->slabs;
-	t->slabs = slab;
-	t->slab_bytes += sizeof(*slab);
-	for (int i = SLAB_FLOWS - 1; i >= 0; i--) {
+	for (uint32_t i = SLAB_FLOWS; i-- > 0;) {
+		slab->flow[i].id = (flow_id)(t->slab_count * SLAB_FLOWS + i + 1);
 		slab->flow[i].next = t->unused;
-		t->unused = &slab->flow[i];
+		t->unused = slab->flow[i].id;
 	}
+	t->slab[t->slab_count++] = slab;
 	return true;
 }
 
 static void bucket_enter(struct flow_table *t, struct flow *f)
 {
-	link_in(bucket_of(t, f->hash), f);
+	link_in(t, bucket_of(t, f->hash), NULL, f);
 	f->running = true;
 	t->running++;
+}
+
+static bool add_rare(struct flow_table *t, struct flow *f)
+{
+	if (f->rare)
+		return true;
+	f->rare = calloc(1, sizeof(*f->rare));
+	if (!f->rare)
+		return false;
+	t->rare_bytes += sizeof(*f->rare);
+	return true;
+}
+
+/* What IPv4 outside tunnels does not need. */
+static bool set_identity(struct flow_table *t, struct flow *f, const struct flow_key *key,
+			 const struct tunnel *tunnel)
+{
+	if (!f->is_ip6 && tunnel->depth == 0)
+		return true;
+	if (!add_rare(t, f))
+		return false;
+	f->rare->low = key->low;
+	f->rare->high = key->high;
+	f->rare->tunnel = *tunnel;
+	return true;
+}
+
+bool flow_sees(struct flow_table *t, struct flow *f, enum way way, uint64_t vlan_tags)
+{
+	if (f->seen & 1u << way)
+		return true;
+	if (vlan_tags != flow_vlan_tags(f, way)) {
+		if (!add_rare(t, f))
+			return false;
+		f->rare->vlan_tags[way] = vlan_tags;
+	}
+	f->seen |= 1u << way & 3u;
+	f->lanes_known |= 1u << way & 3u;
+	return true;
 }
 
 struct flow *flow_add(struct flow_table *t, uint64_t hash, const struct flow_key *key,
 		      const struct tunnel *tunnel)
 {
-	struct tunnel *own = NULL;
 	struct flow *f;
+	flow_id unused;
 
 	if (!t->unused && !add_slab(t))
 		return NULL;
-	if (tunnel->depth > 0) {
-		own = malloc(sizeof(*own));
-		if (!own)
-			return NULL;
-		*own = *tunnel;
-	}
-	if (t->running >= t->bucket_count)
-		grow_buckets(t);
-	f = t->unused;
-	t->unused = f->next;
+	f = flow_at(t, t->unused);
+	unused = f->next;
 	*f = (struct flow){
-		.key = *key,
-		.tunnel = own,
-		.hash = hash,
-		.serial = ++t->last_serial,
+		.low_port = key->low_port,
+		.high_port = key->high_port,
+		.hash = (uint32_t)hash,
+		.id = f->id,
+		.next = unused,
 		.queue = FLOW_QUEUES,
+		.is_ip6 = key->ip_version == 6,
 		.followed_ns = NONE_NS,
 	};
+	memcpy(f->low4, key->low.bytes, sizeof(f->low4));
+	memcpy(f->high4, key->high.bytes, sizeof(f->high4));
+	if (!set_identity(t, f, key, tunnel))
+		return NULL;
+	t->unused = unused;
+	f->serial = ++t->last_serial;
+	if (t->running >= t->bucket_count)
+		grow_buckets(t);
 	bucket_enter(t, f);
 	t->count++;
 	return f;
+}
+
+struct ip_address flow_address(const struct flow *f, enum side side)
+{
+	bool low = flow_way(f, side) == LOW_TO_HIGH;
+	struct ip_address address = {{0}};
+
+	if (f->is_ip6)
+		return low ? f->rare->low : f->rare->high;
+	memcpy(address.bytes, low ? f->low4 : f->high4, sizeof(f->low4));
+	return address;
 }
 
 static void queue_leave(struct flow_table *t, struct flow *f)
@@ -274,14 +393,14 @@ static void queue_leave(struct flow_table *t, struct flow *f)
 		return;
 	q = &t->queue[f->queue];
 	if (f->ahead)
-		f->ahead->behind = f->behind;
+		flow_at(t, f->ahead)->behind = f->behind;
 	else
 		q->head = f->behind;
 	if (f->behind)
-		f->behind->ahead = f->ahead;
+		flow_at(t, f->behind)->ahead = f->ahead;
 	else
 		q->tail = f->ahead;
-	f->ahead = f->behind = NULL;
+	f->ahead = f->behind = 0;
 	f->queue = FLOW_QUEUES;
 }
 
@@ -290,68 +409,80 @@ void flow_touch(struct flow_table *t, struct flow *f, enum flow_queue queue, int
 	struct queue *q = &t->queue[queue];
 
 	f->active_ns = now_ns;
-	if (f->queue == queue && q->tail == f)
+	if (f->queue == queue && q->tail == f->id)
 		return;
 	queue_leave(t, f);
-	f->queue = (uint8_t)queue;
+	f->queue = queue & 7u;
 	f->ahead = q->tail;
 	if (q->tail)
-		q->tail->behind = f;
+		flow_at(t, q->tail)->behind = f->id;
 	else
-		q->head = f;
-	q->tail = f;
+		q->head = f->id;
+	q->tail = f->id;
 }
 
 static void bucket_leave(struct flow_table *t, struct flow *f)
 {
 	if (!f->running)
 		return;
-	*f->link = f->next;
+	if (f->previous)
+		flow_at(t, f->previous)->next = f->next;
+	else
+		*bucket_of(t, f->hash) = f->next;
 	if (f->next)
-		f->next->link = f->link;
-	f->link = NULL;
-	f->next = NULL;
+		flow_at(t, f->next)->previous = f->previous;
+	f->previous = f->next = 0;
 	f->running = false;
 	t->running--;
+}
+
+/* Without memory for its tags the successor has to learn its lane anew. */
+static void inherit_lane(struct flow_table *t, const struct flow *old, struct flow *successor)
+{
+	bool tagged = flow_vlan_tags(old, LOW_TO_HIGH) || flow_vlan_tags(old, HIGH_TO_LOW);
+
+	if (tagged && !add_rare(t, successor))
+		return;
+	successor->lanes_known = old->lanes_known;
+	if (tagged)
+		memcpy(successor->rare->vlan_tags, old->rare->vlan_tags,
+		       sizeof(old->rare->vlan_tags));
 }
 
 void flow_retire(struct flow_table *t, struct flow *old, struct flow *successor)
 {
 	bucket_leave(t, old);
 	old->tell_again = old->told > 0;
-	successor->older = old;
-	old->newer = successor;
-	for (int way = 0; way < WAYS; way++) {
-		successor->vlan_tags[way] = old->vlan_tags[way];
-		successor->lane_known[way] = old->lane_known[way];
-	}
+	successor->older = old->id;
+	old->newer = successor->id;
+	inherit_lane(t, old, successor);
 }
 
 void flow_remove(struct flow_table *t, struct flow *f)
 {
 	/* what comes late for the incarnation before finds it again */
 	if (f->running && f->older)
-		bucket_enter(t, f->older);
+		bucket_enter(t, flow_at(t, f->older));
 	bucket_leave(t, f);
 	queue_leave(t, f);
 	if (f->older)
-		f->older->newer = f->newer;
+		flow_at(t, f->older)->newer = f->newer;
 	if (f->newer)
-		f->newer->older = f->older;
-	flow_release(f);
+		flow_at(t, f->newer)->older = f->older;
+	flow_release(t, f);
 	f->next = t->unused;
-	t->unused = f;
+	t->unused = f->id;
 	t->count--;
 }
 
 struct flow *flow_queue_tail(const struct flow_table *t, enum flow_queue queue)
 {
-	return t->queue[queue].tail;
+	return flow_at(t, t->queue[queue].tail);
 }
 
 struct flow *flow_queue_head(const struct flow_table *t, enum flow_queue queue)
 {
-	return t->queue[queue].head;
+	return flow_at(t, t->queue[queue].head);
 }
 
 size_t flow_count(const struct flow_table *t)
@@ -361,5 +492,6 @@ size_t flow_count(const struct flow_table *t)
 
 size_t flow_table_memory(const struct flow_table *t)
 {
-	return t->slab_bytes + t->bucket_count * sizeof(struct flow *);
+	return t->slab_count * sizeof(struct slab) + t->slab_capacity * sizeof(struct slab *) +
+	       t->bucket_count * sizeof(*t->bucket) + t->rare_bytes;
 }

@@ -33,37 +33,54 @@ enum flow_queue {
 	FLOW_QUEUES
 };
 
+/* A flow as others of its table know it: 0 is none. Half as long as a pointer, and there are many. */
+typedef uint32_t flow_id;
+
+enum flow_form { FORM_NONE, FORM_LIVE, FORM_PACKED, FORM_REGULAR, FORM_KEPT };
+
+/* What most flows do not have. */
+struct flow_rare {
+	struct ip_address low, high; /* IPv6 */
+	struct tunnel tunnel;        /* depth 0 outside tunnels */
+	uint64_t vlan_tags[WAYS];    /* its own, or those of its lane before */
+};
+
+/* Small, as it is what is left of a connection for 2MSL beside its kept form. */
 struct flow {
-	struct flow_key key;
-	struct tunnel *tunnel;       /* owned; NULL outside tunnels */
-	struct flow *next;           /* in its bucket while it is running; newest first */
-	struct flow **link;          /* what points at it in its bucket; NULL in none */
-	struct flow *ahead, *behind; /* in its queue: ahead was active longer ago */
-	struct flow *older, *newer;  /* incarnations of the same lane */
-	struct connection *live;     /* owned, as the next three; one of the four is there */
-	struct packed *packed;       /* a live one made small */
-	struct regular *regular;     /* watched the short way (regular.h) */
-	struct kept *kept;           /* a regular one made small */
-	struct streams *streams;     /* owned; NULL where nobody reads along (streams.h) */
-	uint64_t serial;             /* in order of creation; 0: a free slot */
-	uint64_t hash;
-	uint64_t vlan_tags[WAYS]; /* its own, or those of its lane before */
-	int64_t active_ns;        /* confirmed capture time at its last segment */
-	int64_t followed_ns;      /* the next incarnation's first SYN; NONE_NS: none */
-	uint64_t told;            /* its verdict's number; 0: not told yet */
-	size_t memory;            /* accounted for live or packed */
-	uint32_t duplicates;      /* capture duplicates of its segments */
-	uint8_t queue;            /* enum flow_queue */
-	uint8_t initiator_way;    /* enum way of the initiator's segments */
-	bool lane_known[WAYS];    /* vlan_tags is valid */
-	bool seen[WAYS];          /* a segment of this incarnation came this way */
-	bool running;             /* the newest of its lane */
-	bool superseded;          /* it had not ended when the next one came */
-	bool awaits_answer;       /* its tuple was reused; the first segment back is not seen yet */
-	bool attempt;             /* at its last segment it was no more than an unanswered SYN */
-	bool recently_ended;      /* waits in the ring to be packed */
-	bool tell_again;          /* something may have changed since it was told */
-	bool unsettled;           /* it was told while its TIME_WAIT was still watched */
+	struct flow_rare *rare; /* owned; NULL for IPv4 outside tunnels and VLANs */
+	union {                 /* owned; see remember.h for when it is what */
+		struct connection *live;
+		struct packed *packed;
+		struct regular *regular;
+		struct kept *kept;
+	} as;
+	struct streams *streams;   /* owned; NULL where nobody reads along (streams.h) */
+	uint64_t serial;           /* in order of creation; 0: a free slot */
+	int64_t active_ns;         /* confirmed capture time at its last segment */
+	int64_t followed_ns;       /* the next incarnation's first SYN; NONE_NS: none */
+	uint64_t told;             /* its verdict's number; 0: not told yet */
+	uint8_t low4[4], high4[4]; /* IPv4 addresses */
+	uint16_t low_port, high_port;
+	uint32_t hash;             /* the lower half */
+	flow_id id;                /* its own */
+	flow_id next, previous;    /* in its bucket while it is running; newest first */
+	flow_id ahead, behind;     /* in its queue: ahead was active longer ago */
+	flow_id older, newer;      /* incarnations of the same lane */
+	uint32_t memory;           /* accounted for its connection and streams */
+	uint32_t duplicates;       /* capture duplicates of its segments */
+	uint8_t form : 3;          /* enum flow_form */
+	uint8_t queue : 3;         /* enum flow_queue */
+	uint8_t initiator_way : 1; /* enum way of the initiator's segments */
+	bool is_ip6 : 1;
+	uint8_t lanes_known : 2; /* bit of a way: its VLAN tags are known */
+	uint8_t seen : 2;        /* bit of a way: a segment of this incarnation came this way */
+	bool running : 1;        /* the newest of its lane */
+	bool superseded : 1;     /* it had not ended when the next one came */
+	bool awaits_answer : 1;  /* its tuple was reused; the first segment back is not seen yet */
+	bool attempt : 1;        /* at its last segment it was no more than an unanswered SYN */
+	bool recently_ended : 1; /* waits in the ring to be packed */
+	bool tell_again : 1;     /* something may have changed since it was told */
+	bool unsettled : 1;      /* it was told while its TIME_WAIT was still watched */
 };
 
 enum { FLOW_LANES_MAX = 64 };
@@ -87,15 +104,22 @@ struct flow *flow_find(const struct flow_table *table, uint64_t hash, const stru
 /* Any running flow of the tuple, whatever its VLAN. */
 struct flow *flow_find_any(const struct flow_table *table, uint64_t hash,
 			   const struct flow_key *key, const struct tunnel *tunnel);
-/* A new flow without connection, in no queue yet; NULL without memory. */
+/* A new flow without connection, in no queue yet; NULL without memory, or where there are 2^32. */
 struct flow *flow_add(struct flow_table *table, uint64_t hash, const struct flow_key *key,
 		      const struct tunnel *tunnel);
+/* A segment of this VLAN has gone this way; only the first counts. False without memory. */
+bool flow_sees(struct flow_table *table, struct flow *flow, enum way way, uint64_t vlan_tags);
 /* The next incarnation of its lane takes over: it is running no more. */
 void flow_retire(struct flow_table *table, struct flow *old, struct flow *successor);
 /* Out of bucket, queue and lane; its connection is freed with it. */
 void flow_remove(struct flow_table *table, struct flow *flow);
 /* To the end of a queue: it was active now. */
 void flow_touch(struct flow_table *table, struct flow *flow, enum flow_queue queue, int64_t now_ns);
+/* The neighbours of a flow; NULL: none. */
+struct flow *flow_older(const struct flow_table *table, const struct flow *flow);
+struct flow *flow_newer(const struct flow_table *table, const struct flow *flow);
+struct flow *flow_ahead(const struct flow_table *table, const struct flow *flow);
+struct flow *flow_behind(const struct flow_table *table, const struct flow *flow);
 struct flow *flow_queue_head(const struct flow_table *table, enum flow_queue queue);
 /* The one active last. */
 struct flow *flow_queue_tail(const struct flow_table *table, enum flow_queue queue);
@@ -104,6 +128,44 @@ void flow_each(struct flow_table *table, void (*visit)(struct flow *flow));
 size_t flow_count(const struct flow_table *table);
 /* Bytes of flows and buckets; connections are accounted by the engine. */
 size_t flow_table_memory(const struct flow_table *table);
+
+/* In one of its forms; NULL: it is in another. */
+static inline struct connection *flow_live(const struct flow *flow)
+{
+	return flow->form == FORM_LIVE ? flow->as.live : NULL;
+}
+
+static inline struct regular *flow_regular(const struct flow *flow)
+{
+	return flow->form == FORM_REGULAR ? flow->as.regular : NULL;
+}
+
+static inline struct kept *flow_kept(const struct flow *flow)
+{
+	return flow->form == FORM_KEPT ? flow->as.kept : NULL;
+}
+
+static inline void flow_set_live(struct flow *flow, struct connection *live)
+{
+	flow->as.live = live;
+	flow->form = FORM_LIVE;
+}
+
+static inline uint64_t flow_vlan_tags(const struct flow *flow, enum way way)
+{
+	return flow->rare ? flow->rare->vlan_tags[way] : 0;
+}
+
+/* NULL outside tunnels. */
+static inline const struct tunnel *flow_tunnel(const struct flow *flow)
+{
+	return flow->rare && flow->rare->tunnel.depth > 0 ? &flow->rare->tunnel : NULL;
+}
+
+static inline uint8_t flow_ip_version(const struct flow *flow)
+{
+	return flow->is_ip6 ? 6 : 4;
+}
 
 static inline enum side flow_side(const struct flow *flow, enum way way)
 {
@@ -115,6 +177,13 @@ static inline enum way flow_way(const struct flow *flow, enum side side)
 	return side == SIDE_INITIATOR
 		       ? (enum way)flow->initiator_way
 		       : (flow->initiator_way == LOW_TO_HIGH ? HIGH_TO_LOW : LOW_TO_HIGH);
+}
+
+/* The end that side stands for. */
+struct ip_address flow_address(const struct flow *flow, enum side side);
+static inline uint16_t flow_port(const struct flow *flow, enum side side)
+{
+	return flow_way(flow, side) == LOW_TO_HIGH ? flow->low_port : flow->high_port;
 }
 
 #endif

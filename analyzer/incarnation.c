@@ -83,7 +83,7 @@ static struct flow *enter(struct engine *e, const struct arrival *a, struct flow
 
 	if (!f)
 		return NULL;
-	f->initiator_way = (uint8_t)initiator_way;
+	f->initiator_way = initiator_way & 1u;
 	if (old)
 		succeed(e, old, f, a);
 	return f;
@@ -99,7 +99,7 @@ static struct flow *start(struct engine *e, const struct arrival *a, struct flow
 		free(c);
 		return NULL;
 	}
-	f->live = c;
+	flow_set_live(f, c);
 	return f;
 }
 
@@ -120,10 +120,12 @@ static bool start_regular(struct engine *e, const struct arrival *a, struct flow
 		return false;
 	}
 	*place = (struct place){enter(e, a, old, a->way), PLACE_TAKEN};
-	if (place->flow)
-		place->flow->regular = r;
-	else
+	if (!place->flow) {
 		regular_free(r);
+		return true;
+	}
+	place->flow->as.regular = r;
+	place->flow->form = FORM_REGULAR;
 	return true;
 }
 
@@ -152,9 +154,9 @@ static struct place start_midstream(struct engine *e, const struct arrival *a)
 	struct flow *f = start(e, a, NULL, s->sport >= s->dport ? a->way : reverse(a->way));
 
 	if (f) {
-		f->live->midstream = true;
-		f->live->handshake_done = true;
-		f->live->stray = s->flags & TCP_RST;
+		f->as.live->midstream = true;
+		f->as.live->handshake_done = true;
+		f->as.live->stray = s->flags & TCP_RST;
 	}
 	return take(f);
 }
@@ -183,10 +185,12 @@ static const struct noted_syn *noted_syn_acked_by(const struct connection *c, en
 
 void incarnation_note_duplicate(struct flow *flow, const struct segment *s)
 {
-	if (!flow->live || !flow->live->notes || (s->flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
+	struct connection *c = flow_live(flow);
+
+	if (!c || !c->notes || (s->flags & (TCP_SYN | TCP_ACK)) != TCP_SYN)
 		return;
 	for (int i = NOTED_SYNS - 1; i >= 0; i--) {
-		struct noted_syn *n = &flow->live->notes->syn[i];
+		struct noted_syn *n = &c->notes->syn[i];
 
 		if (n->used && n->segment.seq == s->seq && n->segment.ip_id == s->ip_id &&
 		    n->segment.sport == s->sport && s->ts_ns - n->at.ts_ns <= DUPLICATE_WITHIN_NS) {
@@ -233,10 +237,8 @@ static struct place start_from_noted(struct engine *e, const struct arrival *a,
 	first.at = own[0].at;
 	first.way = flow_way(running, (enum side)own[0].from);
 	f = start(e, &first, running, first.way);
-	if (!f)
+	if (!f || !flow_sees(e->table, f, first.way, own[0].segment.vlan_tags))
 		return take(NULL);
-	f->seen[first.way] = f->lane_known[first.way] = true;
-	f->vlan_tags[first.way] = own[0].segment.vlan_tags;
 	e->moved_from = running;
 	for (int i = 0; i < count; i++) {
 		e->moved[e->moved_count++] = own[i];
@@ -244,7 +246,7 @@ static struct place start_from_noted(struct engine *e, const struct arrival *a,
 		if (e->duplicates) /* its copies that are still to come belong here, too */
 			duplicates_add(e->duplicates, a->hash ^ first.way, &own[i].segment, f,
 				       f->serial);
-		if (!intake(f->live, SIDE_INITIATOR, &own[i].segment, &own[i].at, e->two_msl_ns,
+		if (!intake(f->as.live, SIDE_INITIATOR, &own[i].segment, &own[i].at, e->two_msl_ns,
 			    e->config.ladders != LADDERS_NONE))
 			return take(NULL);
 	}
@@ -350,6 +352,7 @@ static bool note_rival(struct connection *c, const struct segment *s)
 static struct place place_syn_ack(struct engine *e, const struct arrival *a, struct flow *running)
 {
 	struct connection *c = remember_full(e, running), *older;
+	struct flow *before = flow_older(e->table, running);
 	const struct segment *s = a->segment;
 	enum side from = flow_side(running, a->way);
 	const struct direction *d = &c->dir[from];
@@ -367,10 +370,10 @@ static struct place place_syn_ack(struct engine *e, const struct arrival *a, str
 	}
 	if (d->isn_known && d->isn == s->seq && d->syn_ack)
 		return (struct place){running, PLACE_COUNT};
-	if (running->older) {
-		older = remember_full(e, running->older);
-		if (older && acks_syn_of(older, peer_of(flow_side(running->older, a->way)), s))
-			return take(running->older);
+	if (before) {
+		older = remember_full(e, before);
+		if (older && acks_syn_of(older, peer_of(flow_side(before, a->way)), s))
+			return take(before);
 	}
 	if (connection_ended(c))
 		return take(start(e, a, running, reverse(a->way)));
@@ -401,11 +404,11 @@ static bool answers_foreign_ack(const struct connection *c, uint32_t seq)
 
 /* The latest older incarnation that can have sent what a peer of it now answers: one that was more
  * than an unanswered SYN. The walk is bounded, as a flood of SYNs makes long chains. */
-static struct flow *older_with_state(const struct flow *running)
+static struct flow *older_with_state(const struct engine *e, const struct flow *running)
 {
-	struct flow *f = running->older;
+	struct flow *f = flow_older(e->table, running);
 
-	for (int steps = 0; f && steps < OLDER_STEPS; steps++, f = f->older)
+	for (int steps = 0; f && steps < OLDER_STEPS; steps++, f = flow_older(e->table, f))
 		if (!f->attempt)
 			return f;
 	return NULL;
@@ -416,7 +419,7 @@ static struct flow *older_with_state(const struct flow *running)
 static struct flow *older_reset(struct engine *e, const struct arrival *a, struct flow *running,
 				const struct connection *c)
 {
-	struct flow *older = older_with_state(running);
+	struct flow *older = older_with_state(e, running);
 	const struct connection *old = older ? remember_full(e, older) : NULL;
 	enum side from;
 
@@ -467,7 +470,7 @@ static struct place place_ordinary(struct engine *e, const struct arrival *a, st
 		return take(running);
 	if (seq_gt(s->ack, i->isn) && seq_le(s->ack, i->snd_nxt))
 		return take(running);
-	older = older_with_state(running);
+	older = older_with_state(e, running);
 	if (older)
 		return take(older);
 	remember_foreign_ack(c, s->ack);
@@ -499,8 +502,9 @@ static bool place_regular(struct engine *e, const struct arrival *a, struct flow
 		*place = start_anew(e, a, running);
 		return true;
 	}
-	if (!running->regular || !regular_take(running->regular, flow_side(running, a->way), s,
-					       &a->at, e->config.ladders != LADDERS_NONE))
+	if (running->form != FORM_REGULAR ||
+	    !regular_take(running->as.regular, flow_side(running, a->way), s, &a->at,
+			  e->config.ladders != LADDERS_NONE))
 		return false;
 	*place = (struct place){running, PLACE_TAKEN};
 	return true;

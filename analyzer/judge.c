@@ -119,11 +119,10 @@ static void judge_direction(const struct flow *flow, const struct connection *c,
 			    struct verdict_direction *out)
 {
 	const struct direction *d = &c->dir[side];
-	bool low = flow_way(flow, side) == LOW_TO_HIGH;
 
 	*out = (struct verdict_direction){
-		.address = low ? flow->key.low : flow->key.high,
-		.port = low ? flow->key.low_port : flow->key.high_port,
+		.address = flow_address(flow, side),
+		.port = flow_port(flow, side),
 		.vlan_tags = d->vlan_tags,
 		.seen = d->seen,
 		.isn_known = d->isn_known,
@@ -315,7 +314,7 @@ void judge(const struct flow *flow, const struct connection *c, const struct jud
 	enum side closer = first_closer(c, reset);
 
 	*v = (struct verdict){
-		.ip_version = (uint8_t)flow->key.ip_version,
+		.ip_version = flow_ip_version(flow),
 		.file = c->first_file,
 		.first_packet = c->first_packet,
 		.midstream = c->midstream,
@@ -333,8 +332,8 @@ void judge(const struct flow *flow, const struct connection *c, const struct jud
 		.findings = room->finding,
 		.ladder = room->ladder,
 	};
-	if (flow->tunnel)
-		v->tunnel = *flow->tunnel;
+	if (flow_tunnel(flow))
+		v->tunnel = *flow_tunnel(flow);
 	v->closer = closer_of(c, v->teardown, reset);
 	v->end_ns = end_ns_of(flow, c, v->end_reason, reset);
 	v->fin_silence_ns = NONE_NS;

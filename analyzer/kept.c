@@ -24,6 +24,9 @@ struct kept {
 	uint8_t distance[]; /* lengths of those that are not 0, two a byte; then their bytes */
 };
 
+/* What it takes beside its distances; malloc aligns no more than that. */
+#define HEADER offsetof(struct kept, distance)
+
 /* Distances on their way out. */
 struct writer {
 	uint64_t far;
@@ -429,14 +432,14 @@ struct kept *kept_of(const struct regular *r)
 	w.length[w.far_count] = 0;
 	lengths = (w.far_count + 1) / 2;
 	bytes = (size_t)(w.out - room);
-	kept = malloc(sizeof(*kept) + lengths + bytes);
+	kept = malloc(HEADER + lengths + bytes);
 	if (!kept)
 		return NULL;
 	kept->first_ns = r->first_ns;
 	kept->first_packet = r->first_packet;
 	kept->reuse = r->reuse;
 	kept->far = w.far;
-	kept->size = (uint16_t)(sizeof(*kept) + lengths + bytes);
+	kept->size = (uint16_t)(HEADER + lengths + bytes);
 	for (int side = 0; side < SIDES; side++)
 		kept->end[side] = (struct kept_end){.isn = r->end[side].isn,
 						    .ts_last = r->end[side].ts_last,

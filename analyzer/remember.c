@@ -12,13 +12,19 @@ size_t remember_memory(const struct engine *e)
 
 static size_t memory_of(const struct flow *f)
 {
-	if (f->regular)
-		return regular_memory(f->regular);
-	if (f->kept)
-		return kept_memory(f->kept);
-	if (f->live)
-		return connection_memory(f->live);
-	return f->packed ? packed_memory(f->packed) : 0;
+	switch ((enum flow_form)f->form) {
+	case FORM_REGULAR:
+		return regular_memory(f->as.regular);
+	case FORM_KEPT:
+		return kept_memory(f->as.kept);
+	case FORM_LIVE:
+		return connection_memory(f->as.live);
+	case FORM_PACKED:
+		return packed_memory(f->as.packed);
+	case FORM_NONE:
+		break;
+	}
+	return 0;
 }
 
 static void account(struct engine *e, struct flow *f)
@@ -28,7 +34,7 @@ static void account(struct engine *e, struct flow *f)
 	if (now == f->memory)
 		return;
 	e->memory += now - f->memory;
-	f->memory = now;
+	f->memory = (uint32_t)now;
 }
 
 /* ---- from one form to another ---- */
@@ -37,12 +43,21 @@ static void expand(const struct flow *f, const struct regular *r, struct connect
 		   struct teardown_part *t)
 {
 	const struct regular_beside beside = {
-		.vlan_tags = {f->vlan_tags[flow_way(f, SIDE_INITIATOR)],
-			      f->vlan_tags[flow_way(f, SIDE_RESPONDER)]},
+		.vlan_tags = {flow_vlan_tags(f, flow_way(f, SIDE_INITIATOR)),
+			      flow_vlan_tags(f, flow_way(f, SIDE_RESPONDER))},
 		.followed_ns = f->followed_ns,
 	};
 
 	regular_expand(r, &beside, c, t);
+}
+
+/* A regular one in the record, which it is, or opened into room. */
+static struct regular *regular_of(const struct flow *f, struct regular *room)
+{
+	if (f->form == FORM_REGULAR)
+		return f->as.regular;
+	kept_open(f->as.kept, room);
+	return room;
 }
 
 /* It has left the regular way. */
@@ -50,55 +65,51 @@ static struct connection *leave_regular(struct engine *e, struct flow *f)
 {
 	struct connection *c = malloc(sizeof(*c));
 	struct teardown_part *t = malloc(sizeof(*t));
-	struct regular opened, *r = f->regular ? f->regular : &opened;
+	struct regular room;
 
 	if (!c || !t) {
 		free(c);
 		free(t);
 		return NULL;
 	}
-	if (f->kept)
-		kept_open(f->kept, &opened);
-	expand(f, r, c, t);
+	expand(f, regular_of(f, &room), c, t);
 	if (!c->teardown)
 		free(t);
 	f->tell_again |= f->told > 0;
-	f->live = c;
-	free(f->regular); /* but for the ladder, which is c's now */
-	free(f->kept);
-	f->regular = NULL;
-	f->kept = NULL;
+	if (f->form == FORM_KEPT)
+		free(f->as.kept);
+	else
+		free(f->as.regular); /* but for the ladder, which is c's now */
+	flow_set_live(f, c);
 	account(e, f);
 	return c;
 }
 
 struct connection *remember_full(struct engine *e, struct flow *f)
 {
-	if (f->live)
-		return f->live;
+	struct connection *c;
+
+	if (f->form == FORM_LIVE)
+		return f->as.live;
 	if (remember_is_regular(f))
 		return leave_regular(e, f);
-	if (!f->packed)
+	c = packed_open(f->as.packed);
+	if (!c)
 		return NULL;
-	f->live = packed_open(f->packed);
-	if (!f->live)
-		return NULL;
-	free(f->packed);
-	f->packed = NULL;
+	free(f->as.packed);
+	flow_set_live(f, c);
 	f->tell_again = f->told > 0;
 	account(e, f);
-	return f->live;
+	return c;
 }
 
 struct connection *remember_glance(struct engine *e, struct flow *f)
 {
-	struct regular opened;
+	struct regular room;
 
 	if (!remember_is_regular(f))
 		return remember_full(e, f);
-	if (!f->regular)
-		kept_open(f->kept, &opened);
-	expand(f, f->regular ? f->regular : &opened, &e->glance, &e->glance_teardown);
+	expand(f, regular_of(f, &room), &e->glance, &e->glance_teardown);
 	return &e->glance;
 }
 
@@ -106,19 +117,17 @@ struct connection *remember_glance(struct engine *e, struct flow *f)
 
 bool remember_time_wait(const struct flow *f, enum side from, struct time_wait_state *state)
 {
-	struct regular opened;
+	struct regular room;
 
 	if (!remember_is_closed_regular(f))
 		return false;
-	if (f->kept)
-		kept_open(f->kept, &opened);
-	*state = regular_time_wait(f->kept ? &opened : f->regular, from);
+	*state = regular_time_wait(regular_of(f, &room), from);
 	return true;
 }
 
 struct time_wait_reuse *remember_reuse(struct flow *f)
 {
-	return f->kept ? kept_reuse(f->kept) : &f->regular->reuse;
+	return f->form == FORM_KEPT ? kept_reuse(f->as.kept) : &f->as.regular->reuse;
 }
 
 bool remember_answer(struct engine *e, struct flow *f, const struct segment *s)
@@ -155,44 +164,51 @@ static void tell_early(struct engine *e, struct flow *f)
 
 static void pack_full(struct engine *e, struct flow *f)
 {
+	struct connection *c = f->as.live;
 	bool ladder_wanted = e->config.ladders == LADDERS_ALL ||
 			     (e->config.ladders == LADDERS_UNCLEAN &&
-			      !judge_is_clean(f->live, e->config.stuck_ns));
+			      !judge_is_clean(c, e->config.stuck_ns));
+	struct packed *packed;
 
 	if (!ladder_wanted)
-		ladder_give_up(&f->live->ladder);
-	f->packed = packed_of(f->live);
-	if (f->packed) {
-		tell_early(e, f);
-		connection_free(f->live);
-		f->live = NULL;
-	}
+		ladder_give_up(&c->ladder);
+	packed = packed_of(c);
+	if (!packed)
+		return;
+	tell_early(e, f);
+	connection_free(c);
+	f->as.packed = packed;
+	f->form = FORM_PACKED;
 }
 
 /* False where its ladder will be wanted: that is kept in the full form. */
 static bool keep_regular(struct engine *e, struct flow *f)
 {
-	if (!f->regular->ladder.given_up && e->config.ladders == LADDERS_ALL)
+	struct regular *r = f->as.regular;
+	struct kept *kept;
+
+	if (!r->ladder.given_up && e->config.ladders == LADDERS_ALL)
 		return false;
-	if (!f->regular->ladder.given_up && e->config.ladders == LADDERS_UNCLEAN &&
-	    !regular_is_clean(f->regular, e->config.stuck_ns) &&
+	if (!r->ladder.given_up && e->config.ladders == LADDERS_UNCLEAN &&
+	    !regular_is_clean(r, e->config.stuck_ns) &&
 	    !judge_is_clean(remember_glance(e, f), e->config.stuck_ns))
 		return false;
-	ladder_give_up(&f->regular->ladder);
-	f->kept = kept_of(f->regular);
-	if (f->kept) {
-		tell_early(e, f);
-		regular_free(f->regular);
-		f->regular = NULL;
-	}
+	ladder_give_up(&r->ladder);
+	kept = kept_of(r);
+	if (!kept)
+		return true;
+	tell_early(e, f);
+	regular_free(r);
+	f->as.kept = kept;
+	f->form = FORM_KEPT;
 	return true;
 }
 
 void remember_small(struct engine *e, struct flow *f)
 {
-	if (f->regular && !keep_regular(e, f))
+	if (f->form == FORM_REGULAR && !keep_regular(e, f))
 		leave_regular(e, f);
-	if (f->live)
+	if (f->form == FORM_LIVE)
 		pack_full(e, f);
 	account(e, f);
 }
@@ -215,17 +231,17 @@ void remember_settle(struct engine *e, struct flow *f)
 {
 	bool ended;
 
-	if (f->kept)
+	if (f->form == FORM_KEPT)
 		tell_early(e, f);
 	if (!remember_is_open(f))
 		return;
 	account(e, f);
-	if (f->regular) {
-		f->attempt = f->regular->stage == REGULAR_SYN_SENT;
-		ended = f->regular->stage == REGULAR_CLOSED;
+	if (f->form == FORM_REGULAR) {
+		f->attempt = f->as.regular->stage == REGULAR_SYN_SENT;
+		ended = f->as.regular->stage == REGULAR_CLOSED;
 	} else {
-		f->attempt = connection_syn_sent(f->live);
-		ended = connection_ended(f->live);
+		f->attempt = connection_syn_sent(f->as.live);
+		ended = connection_ended(f->as.live);
 	}
 	if (!f->recently_ended && (f->superseded || ended))
 		schedule_pack(e, f);

@@ -33,18 +33,19 @@ size_t remember_memory(const struct engine *e);
 
 static inline bool remember_is_regular(const struct flow *flow)
 {
-	return flow->regular || flow->kept;
+	return flow->form == FORM_REGULAR || flow->form == FORM_KEPT;
 }
 
 static inline bool remember_is_closed_regular(const struct flow *flow)
 {
-	return flow->kept || (flow->regular && flow->regular->stage == REGULAR_CLOSED);
+	return flow->form == FORM_KEPT ||
+	       (flow->form == FORM_REGULAR && flow->as.regular->stage == REGULAR_CLOSED);
 }
 
 /* Neither kept nor packed. */
 static inline bool remember_is_open(const struct flow *flow)
 {
-	return flow->live || flow->regular;
+	return flow->form == FORM_LIVE || flow->form == FORM_REGULAR;
 }
 
 #endif

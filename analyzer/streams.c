@@ -72,8 +72,8 @@ static bool pass_on(void *context, const struct stream_data *data, struct error 
 static struct stream_origin origin_of(const struct flow *f, const struct connection *c)
 {
 	struct stream_origin o = {
-		.ip_version = (uint8_t)f->key.ip_version,
-		.tunnel = f->tunnel,
+		.ip_version = flow_ip_version(f),
+		.tunnel = flow_tunnel(f),
 		.first_ns = c->first_ns,
 		.first_packet = c->first_packet,
 		.file = c->first_file,
@@ -81,10 +81,8 @@ static struct stream_origin origin_of(const struct flow *f, const struct connect
 	};
 
 	for (int side = 0; side < SIDES; side++) {
-		bool low = flow_way(f, (enum side)side) == LOW_TO_HIGH;
-
-		o.address[side] = low ? f->key.low : f->key.high;
-		o.port[side] = low ? f->key.low_port : f->key.high_port;
+		o.address[side] = flow_address(f, (enum side)side);
+		o.port[side] = flow_port(f, (enum side)side);
 	}
 	return o;
 }

@@ -57,10 +57,9 @@ static struct flow_key key_of_number(uint32_t number)
 }
 
 /* A segment of this VLAN was placed there, as the engine does it. */
-static void goes(struct flow *f, enum way way, uint64_t vlan_tags)
+static void goes(struct flow_table *t, struct flow *f, enum way way, uint64_t vlan_tags)
 {
-	f->seen[way] = f->lane_known[way] = true;
-	f->vlan_tags[way] = vlan_tags;
+	assert_true(flow_sees(t, f, way, vlan_tags));
 }
 
 /* ---- identity ---- */
@@ -109,7 +108,7 @@ static void every_part_of_the_tuple_counts(void **state)
 	struct flow_key key = key_from(&ends, SIDE_INITIATOR, &way), k;
 
 	(void)state;
-	goes(add(t, &key, &no_tunnel), way, 0);
+	goes(t, add(t, &key, &no_tunnel), way, 0);
 	for (int version = 4; version <= 6; version += 2) {
 		for (int side = 0; side < SIDES; side++) {
 			int bytes = version == 4 ? 4 : 16;
@@ -175,7 +174,7 @@ static void tunnels_are_apart(void **state)
 	for (int i = 0; i < TUNNELS; i++) {
 		assert_null(find_any(t, &key, &tunnels[i]));
 		flow[i] = add(t, &key, &tunnels[i]);
-		goes(flow[i], LOW_TO_HIGH, 0);
+		goes(t, flow[i], LOW_TO_HIGH, 0);
 	}
 	for (int i = 0; i < TUNNELS; i++) {
 		assert_ptr_equal(find_any(t, &key, &tunnels[i]), flow[i]);
@@ -198,9 +197,9 @@ static void same_direction_with_its_tags_comes_first(void **state)
 	struct flow *ten = add(t, &key, &no_tunnel), *twenty = add(t, &key, &no_tunnel);
 
 	(void)state;
-	goes(ten, LOW_TO_HIGH, 10);
-	goes(twenty, LOW_TO_HIGH, 20);
-	goes(twenty, HIGH_TO_LOW, 10);
+	goes(t, ten, LOW_TO_HIGH, 10);
+	goes(t, twenty, LOW_TO_HIGH, 20);
+	goes(t, twenty, HIGH_TO_LOW, 10);
 	assert_ptr_equal(find(t, &key, &no_tunnel, LOW_TO_HIGH, 10), ten);
 	assert_ptr_equal(find(t, &key, &no_tunnel, LOW_TO_HIGH, 20), twenty);
 	assert_null(find(t, &key, &no_tunnel, LOW_TO_HIGH, 30));
@@ -218,20 +217,20 @@ static void silent_direction_takes_what_comes(void **state)
 
 	(void)state;
 	ten = add(t, &key, &no_tunnel);
-	goes(ten, LOW_TO_HIGH, 10);
+	goes(t, ten, LOW_TO_HIGH, 10);
 	assert_ptr_equal(find(t, &key, &no_tunnel, HIGH_TO_LOW, 20), ten);
 	assert_ptr_equal(find(t, &key, &no_tunnel, HIGH_TO_LOW, 0), ten);
 
 	/* of several, the one that has these tags in the other direction, in either order */
 	twenty = add(t, &key, &no_tunnel);
-	goes(twenty, LOW_TO_HIGH, 20);
+	goes(t, twenty, LOW_TO_HIGH, 20);
 	assert_ptr_equal(find(t, &key, &no_tunnel, HIGH_TO_LOW, 10), ten);
 	assert_ptr_equal(find(t, &key, &no_tunnel, HIGH_TO_LOW, 20), twenty);
 	assert_non_null(find(t, &key, &no_tunnel, HIGH_TO_LOW, 30));
 
 	/* once it has spoken, other tags are another connection */
-	goes(ten, HIGH_TO_LOW, 11);
-	goes(twenty, HIGH_TO_LOW, 21);
+	goes(t, ten, HIGH_TO_LOW, 11);
+	goes(t, twenty, HIGH_TO_LOW, 21);
 	assert_ptr_equal(find(t, &key, &no_tunnel, HIGH_TO_LOW, 11), ten);
 	assert_ptr_equal(find(t, &key, &no_tunnel, HIGH_TO_LOW, 21), twenty);
 	assert_null(find(t, &key, &no_tunnel, HIGH_TO_LOW, 10));
@@ -251,8 +250,8 @@ static void stacks_of_tags_are_apart(void **state)
 	for (int i = 0; i < 6; i++) {
 		assert_null(find(t, &key, &no_tunnel, LOW_TO_HIGH, stacks[i]));
 		flow[i] = add(t, &key, &no_tunnel);
-		goes(flow[i], LOW_TO_HIGH, stacks[i]);
-		goes(flow[i], HIGH_TO_LOW, stacks[i]);
+		goes(t, flow[i], LOW_TO_HIGH, stacks[i]);
+		goes(t, flow[i], HIGH_TO_LOW, stacks[i]);
 	}
 	for (int i = 0; i < 6; i++)
 		assert_ptr_equal(find(t, &key, &no_tunnel, HIGH_TO_LOW, stacks[i]), flow[i]);
@@ -267,12 +266,12 @@ static void new_incarnation_keeps_the_lane(void **state)
 	struct flow *old = add(t, &key, &no_tunnel), *other = add(t, &key, &no_tunnel), *new;
 
 	(void)state;
-	goes(old, LOW_TO_HIGH, 10);
-	goes(old, HIGH_TO_LOW, 11);
-	goes(other, LOW_TO_HIGH, 20);
+	goes(t, old, LOW_TO_HIGH, 10);
+	goes(t, old, HIGH_TO_LOW, 11);
+	goes(t, other, LOW_TO_HIGH, 20);
 	new = add(t, &key, &no_tunnel);
 	flow_retire(t, old, new);
-	goes(new, LOW_TO_HIGH, 10);
+	goes(t, new, LOW_TO_HIGH, 10);
 	assert_ptr_equal(find(t, &key, &no_tunnel, LOW_TO_HIGH, 10), new);
 	assert_ptr_equal(find(t, &key, &no_tunnel, HIGH_TO_LOW, 11), new);
 	assert_ptr_equal(find(t, &key, &no_tunnel, HIGH_TO_LOW, 20), other);
@@ -297,6 +296,7 @@ static void growth_keeps_newest_first(void **state)
 {
 	static struct flow *flow[LANES][MANY];
 	struct flow_table *t = flow_table_new(hash_key);
+	struct flow_key seventh = key_of_number(7);
 
 	(void)state;
 	for (uint32_t lane = 0; lane < LANES; lane++) {
@@ -304,8 +304,8 @@ static void growth_keeps_newest_first(void **state)
 			struct flow_key key = key_of_number(i);
 
 			flow[lane][i] = add(t, &key, &no_tunnel);
-			goes(flow[lane][i], LOW_TO_HIGH, 100 + lane);
-			goes(flow[lane][i], HIGH_TO_LOW, 100 + lane);
+			goes(t, flow[lane][i], LOW_TO_HIGH, 100 + lane);
+			goes(t, flow[lane][i], HIGH_TO_LOW, 100 + lane);
 		}
 		assert_int_equal(flow_count(t), (lane + 1) * MANY);
 		assert_newest_first(t, flow[lane], MANY);
@@ -319,9 +319,9 @@ static void growth_keeps_newest_first(void **state)
 	}
 	/* without the newest, the newest of the others */
 	flow_remove(t, flow[LANES - 1][7]);
-	assert_ptr_equal(find_any(t, &flow[0][7]->key, &no_tunnel), flow[LANES - 2][7]);
+	assert_ptr_equal(find_any(t, &seventh, &no_tunnel), flow[LANES - 2][7]);
 	flow_remove(t, flow[LANES - 2][7]);
-	assert_ptr_equal(find_any(t, &flow[0][7]->key, &no_tunnel), flow[0][7]);
+	assert_ptr_equal(find_any(t, &seventh, &no_tunnel), flow[0][7]);
 	flow_table_free(t);
 }
 
@@ -334,8 +334,8 @@ static void search_is_bounded(void **state)
 	bool bound;
 
 	(void)state;
-	goes(running, LOW_TO_HIGH, 10);
-	goes(running, HIGH_TO_LOW, 10);
+	goes(t, running, LOW_TO_HIGH, 10);
+	goes(t, running, HIGH_TO_LOW, 10);
 	for (int i = 0; i < 5000; i++) {
 		struct flow *next = add(t, &key, &no_tunnel);
 
@@ -349,11 +349,11 @@ static void search_is_bounded(void **state)
 	for (uint32_t lane = 1; lane < FLOW_LANES_MAX; lane++) {
 		struct flow *f = add(t, &key, &no_tunnel);
 
-		goes(f, LOW_TO_HIGH, 10 + lane);
-		goes(f, HIGH_TO_LOW, 10 + lane);
+		goes(t, f, LOW_TO_HIGH, 10 + lane);
+		goes(t, f, HIGH_TO_LOW, 10 + lane);
 	}
 	assert_ptr_equal(find(t, &key, &no_tunnel, LOW_TO_HIGH, 10), first);
-	goes(add(t, &key, &no_tunnel), LOW_TO_HIGH, 10 + FLOW_LANES_MAX);
+	goes(t, add(t, &key, &no_tunnel), LOW_TO_HIGH, 10 + FLOW_LANES_MAX);
 	assert_null(flow_find(t, flow_hash(t, &key, &no_tunnel), &key, &no_tunnel, LOW_TO_HIGH, 10,
 			      &bound));
 	assert_true(bound);
@@ -374,8 +374,8 @@ static void slots_are_used_again(void **state)
 
 		assert_true(f->serial > last);
 		last = f->serial;
-		f->live = calloc(1, sizeof(*f->live));
-		assert_non_null(f->live);
+		flow_set_live(f, calloc(1, sizeof(struct connection)));
+		assert_non_null(f->as.live);
 		flow_touch(t, f, QUEUE_ALIVE, 1);
 		if (i == 0)
 			bytes = flow_table_memory(t);
@@ -404,16 +404,16 @@ static void chain_of_incarnations_heals(void **state)
 			f[i] = add(t, &key, &no_tunnel);
 			if (i > 0)
 				flow_retire(t, f[i - 1], f[i]);
-			goes(f[i], LOW_TO_HIGH, 10);
+			goes(t, f[i], LOW_TO_HIGH, 10);
 		}
 		rest[0] = f[gone == 0 ? 1 : 0];
 		rest[1] = f[gone == 2 ? 1 : 2];
 		flow_remove(t, f[gone]);
 		assert_int_equal(flow_count(t), 2);
-		assert_null(rest[0]->older);
-		assert_ptr_equal(rest[0]->newer, rest[1]);
-		assert_ptr_equal(rest[1]->older, rest[0]);
-		assert_null(rest[1]->newer);
+		assert_null(flow_older(t, rest[0]));
+		assert_ptr_equal(flow_newer(t, rest[0]), rest[1]);
+		assert_ptr_equal(flow_older(t, rest[1]), rest[0]);
+		assert_null(flow_newer(t, rest[1]));
 		assert_ptr_equal(find(t, &key, &no_tunnel, LOW_TO_HIGH, 10), rest[1]);
 		flow_remove(t, rest[1]);
 		assert_ptr_equal(find(t, &key, &no_tunnel, LOW_TO_HIGH, 10), rest[0]);
@@ -430,9 +430,9 @@ static void assert_queue(const struct flow_table *t, enum flow_queue queue, size
 {
 	const struct flow *f = flow_queue_head(t, queue), *ahead = NULL;
 
-	for (size_t i = 0; i < count; i++, f = f->behind) {
+	for (size_t i = 0; i < count; i++, f = flow_behind(t, f)) {
 		assert_ptr_equal(f, order[i]);
-		assert_ptr_equal(f->ahead, ahead);
+		assert_ptr_equal(flow_ahead(t, f), ahead);
 		assert_int_equal(f->queue, queue);
 		ahead = f;
 	}
