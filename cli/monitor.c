@@ -162,7 +162,7 @@ static bool configure(const struct monitor_options *o, struct monitor_config *co
 			return false;
 	if (!run_engine(&o->analyze, &config->engine, err))
 		return false;
-	config->engine.early_ns = INT64_C(1000000000);
+	config->engine.early_ns = INT64_C(500000000); /* most late retransmissions have come */
 	return true;
 }
 
