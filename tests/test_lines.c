@@ -162,12 +162,15 @@ static void check_metrics(const char *text, bool open)
 	char family[100] = "", type[20] = "", line[1000];
 	bool ended = false;
 
+	assert_non_null(text);
 	for (; *text; text += strcspn(text, "\n") + 1) {
 		char name[100] = "", word[20] = "";
 		int end = 0;
 
 		assert_false(ended);
-		snprintf(line, sizeof(line), "%.*s", (int)strcspn(text, "\n"), text);
+		assert_true(strcspn(text, "\n") < sizeof(line));
+		memcpy(line, text, strcspn(text, "\n"));
+		line[strcspn(text, "\n")] = '\0';
 		if (strcmp(line, "# EOF") == 0) {
 			ended = true;
 		} else if (sscanf(line, "# TYPE %99s %19s", name, word) == 2) {
