@@ -24,8 +24,8 @@ struct telling {
 /* On a terminal people look at a screen, unless they want lines. */
 static bool wants_view(const struct monitor_options *options)
 {
-	return !options->no_view && options->format == MONITOR_TEXT && isatty(STDIN_FILENO) &&
-	       isatty(STDOUT_FILENO);
+	return !options->no_view && !options->analyze.quiet && options->format == MONITOR_TEXT &&
+	       isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 }
 
 static bool open_watch(struct telling *telling, const struct monitor_config *config,
@@ -34,9 +34,10 @@ static bool open_watch(struct telling *telling, const struct monitor_config *con
 	const struct monitor_options *o = telling->options;
 	struct watch_config watch = {
 		.board = telling->board,
-		.database = config->database,
+		.database = strcmp(config->database, ":memory:") == 0 ? NULL : config->database,
 		.style = terminal_style(stdout),
 		.view = wants_view(o),
+		.quiet = o->analyze.quiet,
 		.json = o->format == MONITOR_JSON,
 		.interval_ns = o->interval_ns,
 		.metrics = o->metrics,

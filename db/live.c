@@ -442,6 +442,9 @@ static bool wait_for_work(struct live_store *live, int64_t until_ns)
 static void finish(struct live_store *live)
 {
 	live->left = !live->file.store;
+	take(live);
+	if (live->config.turn)
+		live->config.turn(live->config.context);
 	while (!live->left && !commit_all(live, true)) {
 		struct timespec wait = {.tv_nsec = RETRY_NS / 5};
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "db/address.h"
@@ -21,6 +22,7 @@ extern char **environ;
 enum { VALUES = 13 };
 
 #define PREFIX "LASTACK_ALERT_"
+#define NAP_NS INT64_C(20000000)
 
 bool alert_commands_open(struct alert_commands *commands, const char *path, int64_t limit_ns,
 			 bool quiet, struct error *err)
@@ -202,8 +204,25 @@ void alert_commands_tick(struct alert_commands *commands, int64_t now_ns)
 	}
 }
 
-void alert_commands_close(struct alert_commands *commands)
+/* Until all have ended or the time is over. */
+static void wait_for_all(struct alert_commands *commands, int64_t patience_ns)
 {
+	const struct timespec nap = {.tv_nsec = NAP_NS};
+	bool running = true;
+
+	for (int64_t waited = 0; running && waited < patience_ns; waited += NAP_NS) {
+		alert_commands_tick(commands, 0); /* no limit is reached */
+		running = false;
+		for (size_t i = 0; i < ALERT_COMMANDS; i++)
+			running |= commands->running[i].pid != 0;
+		if (running)
+			nanosleep(&nap, NULL);
+	}
+}
+
+void alert_commands_close(struct alert_commands *commands, int64_t patience_ns)
+{
+	wait_for_all(commands, patience_ns);
 	for (size_t i = 0; i < ALERT_COMMANDS; i++) {
 		pid_t pid = commands->running[i].pid;
 

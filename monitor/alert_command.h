@@ -36,8 +36,8 @@ bool alert_commands_run(struct alert_commands *commands, const struct alert_cond
 			const struct board_event *event, int64_t now_ns, struct error *err);
 /* Reaps those that ended and kills those that took too long. */
 void alert_commands_tick(struct alert_commands *commands, int64_t now_ns);
-/* Kills and reaps all. */
-void alert_commands_close(struct alert_commands *commands);
+/* Waits for those that run, at most so long; then kills and reaps them. */
+void alert_commands_close(struct alert_commands *commands, int64_t patience_ns);
 
 /* The values, "LASTACK_ALERT_STATE=began" and so on, over the environment as it is; NULL-terminated, to
  * be freed at once by alert_environment_free. NULL: no memory. */

@@ -19,6 +19,7 @@ enum {
 	DRAW_MS = 250,
 	OWNERS_S = 10,
 	COMMAND_LIMIT_S = 60,
+	LAST_COMMANDS_S = 5, /* at the end of the run */
 	TIME_WAITS_BUSY = 1000,
 	TOLD_AGAIN_S = 600, /* the same sockets, as lines */
 };
@@ -245,7 +246,7 @@ void watch_close(struct watch *watch)
 	view_close(watch->view);
 	if (watch->config.alert_command) {
 		serve_alerts(watch);
-		alert_commands_close(&watch->commands);
+		alert_commands_close(&watch->commands, LAST_COMMANDS_S * NS_PER_S);
 	}
 	if (watch->begun && !watch->view && !watch->config.quiet) {
 		lines_events(&watch->lines);
