@@ -60,7 +60,7 @@ static struct socket_row row_of(const struct inet_diag_msg *m)
 
 enum answer { ANSWER_MORE, ANSWER_DONE, ANSWER_FAILED };
 
-static enum answer take(const struct nlmsghdr *message, size_t left,
+static enum answer take(struct nlmsghdr *message, size_t left,
 			void (*each)(void *, const struct socket_row *), void *context,
 			struct error *err)
 {
@@ -102,7 +102,7 @@ static bool read_family(int netlink, uint8_t family, uint32_t states,
 		if (size <= 0)
 			return error_set(err, "the kernel's sockets cannot be read: %s",
 					 size < 0 ? strerror(errno) : "no answer");
-		answer = take((const struct nlmsghdr *)buffer, (size_t)size, each, context, err);
+		answer = take((struct nlmsghdr *)buffer, (size_t)size, each, context, err);
 	}
 	return answer == ANSWER_DONE;
 }
