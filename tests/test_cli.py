@@ -16,10 +16,10 @@ import time
 
 from cli_cases import applications, bench, damage, database, diagnosis, documents, extract
 from cli_cases import hostile, input_options, interruption, marks, output, query, recordings, refusal
-from cli_cases import report, sandbox, show, usage
+from cli_cases import report, sandbox, show, usage, watch
 
 MODULES = (usage, documents, applications, marks, damage, input_options, recordings, refusal,
-	database, interruption, report, output, hostile, query, extract, diagnosis, show, sandbox)
+	database, interruption, report, output, hostile, query, extract, diagnosis, show, sandbox, watch)
 
 
 def cases(pattern):
