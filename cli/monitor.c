@@ -37,7 +37,7 @@ static bool open_watch(struct telling *telling, const struct monitor_config *con
 		.database = strcmp(config->database, ":memory:") == 0 ? NULL : config->database,
 		.style = terminal_style(stdout),
 		.view = wants_view(o),
-		.quiet = o->analyze.quiet,
+		.quiet = o->analyze.quiet && o->format == MONITOR_TEXT,
 		.json = o->format == MONITOR_JSON,
 		.interval_ns = o->interval_ns,
 		.metrics = o->metrics,

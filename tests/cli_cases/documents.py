@@ -6,7 +6,7 @@ import subprocess
 
 from cli_cases import bench
 
-COMMANDS = ("analyze", "extract", "query", "report", "show")
+COMMANDS = ("analyze", "extract", "monitor", "query", "report", "show")
 MANUAL = os.path.join(bench.ROOT, "docs", "lastack.1")
 
 
