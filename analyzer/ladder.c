@@ -5,7 +5,7 @@
 
 static bool grow(struct ladder *l)
 {
-	uint16_t capacity = l->capacity ? (uint16_t)(l->capacity * 2) : 8;
+	uint16_t capacity = l->capacity ? (uint16_t)(l->capacity * 2) : LADDER_HEAD + LADDER_BEFORE;
 	struct ladder_segment *more;
 
 	if (capacity > LADDER_HEAD + LADDER_MAX)
