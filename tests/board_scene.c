@@ -105,7 +105,7 @@ static void play_end(struct board_scene *scene)
 
 	while (dice >= classes[i].below)
 		i++;
-	event.teardown = classes[i].teardown;
+	event.teardown = (uint8_t)classes[i].teardown;
 	event.closer = event.rst_cause = 0;
 	event.end_reason = END_CLOSED;
 	if (event.teardown >= TEARDOWN_RST_ABORT && event.teardown <= TEARDOWN_RST_AFTER_FIN) {
