@@ -25,6 +25,9 @@ import termios
 import time
 
 
+PATIENCE = 40  # seconds, for what comes at once on a machine that does nothing else
+
+
 class Skip(Exception):
 	pass
 
@@ -160,17 +163,26 @@ class Terminal:
 		return "\n".join("".join(self.cells.get((row, column), " ") for column in
 			range(self.columns)).rstrip() for row in range(self.rows))
 
-	def wait_for(self, text, seconds=10):
+	def wait_for(self, text, seconds=PATIENCE):
+		self.wait_until(lambda: text in self.screen(), "'%s' did not come" % text, seconds)
+
+	def wait_until(self, holds, what, seconds=PATIENCE):
 		end = time.monotonic() + seconds
-		while text not in self.screen():
+		while not holds():
 			if time.monotonic() > end:
-				raise AssertionError("'%s' did not come; the screen:\n%s" % (text, self.screen()))
+				raise AssertionError("%s; the screen:\n%s" % (what, self.screen()))
 			self.read(0.1)
+
+	def drawn_outside(self):
+		"""Whether anything was drawn outside just now."""
+		self.cells = {k: v for k, v in self.cells.items() if k[0] < self.rows and k[1] < self.columns}
+		self.read(0.4)
+		return any(row >= self.rows or column >= self.columns for row, column in self.cells)
 
 	def type(self, keys):
 		os.write(self.master, keys.encode())
 
-	def left(self, seconds=10):
+	def left(self, seconds=PATIENCE):
 		"""Waits until the program has ended; its exit status."""
 		end = time.monotonic() + seconds
 		while time.monotonic() < end:
@@ -193,8 +205,9 @@ def terminal(demo, columns, rows, *arguments, **environment):
 	environment = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", **environment}
 	it = Terminal([demo, "view", "seconds=60", *arguments], columns, rows, **environment)
 	try:
-		it.read(0.5)
-		if b"built without" in it.raw or b"summary of" in it.raw:
+		it.wait_until(lambda: it.raw, "nothing was drawn")
+		it.read(0.2)
+		if b"\x1b[" not in it.raw:  # lines
 			raise Skip("built without ncurses, or no terminfo")
 		yield it
 	finally:
@@ -223,8 +236,7 @@ def case_screen_keys(demo):
 		it.wait_for("/rst_abort")
 		it.wait_for("rst_abort        10.0.")
 		it.type("\x1b")
-		it.read(0.5)
-		expect("/rst_abort" not in it.screen(), "Escape did not clear the filter:\n" + it.screen())
+		it.wait_until(lambda: "/rst_abort" not in it.screen(), "Escape did not clear the filter")
 		it.type("\x1b[B\r")  # down, and its ladder: there is no database
 		it.wait_for("nothing is stored")
 		it.type("s")
@@ -242,11 +254,8 @@ def case_screen_sizes(demo):
 		it.wait_for("STORE full")
 		for columns, rows, text in ((40, 10, "q quit"), (1, 1, ""), (12, 3, ""), (80, 24, "Servers")):
 			it.resize(columns, rows)
-			it.read(0.5)
-			it.cells = {k: v for k, v in it.cells.items() if k[0] < rows and k[1] < columns}
+			it.wait_until(lambda: not it.drawn_outside(), "drawn outside %dx%d" % (columns, rows))
 			it.wait_for(text)
-			expect(max([c for _, c in it.cells] + [0]) < columns and
-				max([r for r, _ in it.cells] + [0]) < rows, "drawn outside %dx%d" % (columns, rows))
 		it.type("\x03")
 		expect(it.left() == 0, "Ctrl-C did not leave")
 
@@ -275,7 +284,7 @@ def case_screen_gone(demo):
 		pid, it.pid = it.pid, 0
 		os.close(it.master)
 		it.master = os.open("/dev/null", os.O_RDONLY)
-		end = time.monotonic() + 5
+		end = time.monotonic() + PATIENCE
 		while os.waitpid(pid, os.WNOHANG)[0] == 0:
 			if time.monotonic() > end:
 				os.kill(pid, signal.SIGKILL)
@@ -284,7 +293,7 @@ def case_screen_gone(demo):
 			time.sleep(0.05)
 
 
-def run(demo, *arguments, timeout=20):
+def run(demo, *arguments, timeout=2 * PATIENCE):
 	return subprocess.run([demo, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
 		stdin=subprocess.DEVNULL, timeout=timeout, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
 
@@ -304,7 +313,7 @@ def case_lines(demo):
 	told = run(demo, "trouble", "seconds=2", "interval=0.5").stdout
 	expect(re.search(r"^\S+Z warning close-wait-stuck \S+ > \S+ #\d+ The responder", told, re.M), told)
 	expect(re.search(r"^\S+Z error alert Alert: 12.5 %", told, re.M), told)
-	expect(4 <= len(re.findall(r"^\S+Z summary of ", told, re.M)) <= 6, told)
+	expect(len(re.findall(r"^\S+Z summary of ", told, re.M)) >= 2, told)
 	expect("\x1b" not in told, "captured text was not cleaned")
 
 
@@ -325,7 +334,7 @@ def case_closed_output(demo):
 	process = subprocess.Popen([demo, "seconds=20"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
 		preexec_fn=lambda: signal.signal(signal.SIGPIPE, signal.SIG_IGN))
 	process.stdout.close()
-	told = process.communicate(timeout=10)[1].decode()
+	told = process.communicate(timeout=PATIENCE)[1].decode()
 	expect("could not be written" in told, told)
 
 
@@ -350,7 +359,7 @@ def case_alert_command(demo):
 
 
 def fetch(port, path="/metrics", method="GET", accept=None, host="127.0.0.1", body=None):
-	connection = http.client.HTTPConnection(host, port, timeout=5)
+	connection = http.client.HTTPConnection(host, port, timeout=PATIENCE)
 	connection.request(method, path, body=body, headers={"Accept": accept} if accept else {})
 	answer = connection.getresponse()
 	text = answer.read().decode()
