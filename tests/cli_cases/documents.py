@@ -71,7 +71,7 @@ def case_manual_defaults(t):
 	shown = help_options(t, "analyze")
 	manual = " ".join(manual_section("analyze").split())
 	for option, told, text in (("msl", "(120)", "by default 120"),
-			("stuck", "(60)", "60 by default"), ("max-memory", "(1G;", "by default 1G"),
+			("stuck", "(60)", "60 by default"), ("max-memory", "at most 1G;", "at most 1G;"),
 			("stream-memory", "(64M)", "by default 64M"),
 			("db", "(lastack.db)", "lastack.db")):
 		t.expect(told in shown[option], "%s in the help of --%s" % (told, option), shown[option])
