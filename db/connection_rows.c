@@ -167,7 +167,9 @@ static bool add_connection(struct store *store, const struct verdict *v,
 	bind_ns(s, 29, back_ns(v, v->end_ns));
 	bind_ns(s, 30, observed_to_store(store, v));
 	bind_id(s, 31, application);
-	return run(store, ADD_CONNECTION, err);
+	if (!run(store, ADD_CONNECTION, err))
+		return false;
+	return summaries_add(store->summaries, v, outcome, err) || store_failed(store, err);
 }
 
 static bool add_losses(struct store *store, const struct verdict *v, int64_t id, struct error *err)

@@ -8,26 +8,26 @@
 
 #include "db/community_id.h"
 #include "db/query_filter.h"
+#include "db/query_parts.h"
 #include "db/readonly.h"
 
-static char *filter_sql(const struct query_filter *f)
+static char *filter_sql(const struct query_filter *f, const struct query_plan *plan)
 {
-	sqlite3_str *sql = sqlite3_str_new(NULL), *conditions = sqlite3_str_new(NULL);
-	bool any;
+	sqlite3_str *sql = sqlite3_str_new(NULL), *from = sqlite3_str_new(NULL);
+	static const struct query_plan scan = {.way = QUERY_BY_SCAN};
+	int unfiltered;
 
-	filter_conditions(conditions, f);
-	any = f->limit > 0 || sqlite3_str_length(conditions) > 0;
-	sqlite3_free(sqlite3_str_finish(conditions));
+	query_plan_from(from, &(struct query_filter){0}, &scan);
+	unfiltered = sqlite3_str_length(from);
+	sqlite3_str_reset(from);
+	query_plan_from(from, f, plan);
+	query_plan_order(from, f, plan);
 	sqlite3_str_appendall(sql, "SELECT *, community_id(initiator_ip, initiator_port,"
 				   " responder_ip, responder_port) AS community_id FROM teardowns");
-	if (any) {
-		sqlite3_str_appendall(
-			sql, " WHERE connection_id IN (SELECT id FROM connections WHERE 1");
-		filter_conditions(sql, f);
-		if (f->limit > 0)
-			sqlite3_str_appendall(sql, " ORDER BY first_ns, id LIMIT :limit");
-		sqlite3_str_appendall(sql, ")");
-	}
+	if (sqlite3_str_length(from) > unfiltered)
+		sqlite3_str_appendf(sql, " WHERE connection_id IN (SELECT id %s)",
+				    sqlite3_str_value(from));
+	sqlite3_free(sqlite3_str_finish(from));
 	sqlite3_str_appendall(sql, " ORDER BY first_ns, connection_id");
 	return sqlite3_str_finish(sql);
 }
@@ -60,7 +60,8 @@ static const struct {
 	" max(CASE WHEN place = (size * " #percent " + 99) / 100 THEN duration_ns END) AS" \
 	" duration_p" #percent "_ns,"
 
-static char *groups_sql(const struct query_filter *f, enum query_group group)
+static char *groups_sql(const struct query_filter *f, const struct query_plan *plan,
+			enum query_group group)
 {
 	sqlite3_str *sql = sqlite3_str_new(NULL);
 
@@ -70,9 +71,9 @@ static char *groups_sql(const struct query_filter *f, enum query_group group)
 		" o.complete AS complete, o.rst_by IS NOT NULL AS reset,"
 		" c.bytes_initiator + c.bytes_responder AS bytes"
 		" FROM connections AS c JOIN outcomes AS o ON o.id = c.outcome_id%s"
-		" WHERE c.id IN (SELECT id FROM connections WHERE 1",
+		" WHERE c.id IN (SELECT id ",
 		groups[group].value, groups[group].join);
-	filter_conditions(sql, f);
+	query_plan_from(sql, f, plan);
 	sqlite3_str_appendf(
 		sql,
 		")%s), worse AS (SELECT DISTINCT connection_id FROM finding_rows WHERE severity > "
@@ -100,7 +101,6 @@ static sqlite3_stmt *prepare(struct store *store, const struct query_filter *fil
 		error_set(err, "out of memory");
 		return NULL;
 	}
-	community_id_register(store_handle(store));
 	if (sqlite3_prepare_v2(store_handle(store), sql, -1, &s, NULL) == SQLITE_OK)
 		filter_bind(s, filter, ranges);
 	else
@@ -109,26 +109,37 @@ static sqlite3_stmt *prepare(struct store *store, const struct query_filter *fil
 	return s;
 }
 
+static bool make_plan(struct store *store, const struct query_filter *filter,
+		      struct filter_ranges *ranges, struct query_plan *plan, struct error *err)
+{
+	community_id_register(store_handle(store));
+	return filter_check(filter, ranges, err) &&
+	       filter_was_searched_for(store_handle(store), filter, err) &&
+	       query_plan_make(store_handle(store), filter, ranges, plan, err);
+}
+
 sqlite3_stmt *query_prepare(struct store *store, const struct query_filter *filter,
 			    struct error *err)
 {
 	struct filter_ranges ranges = {0};
+	struct query_plan plan;
 
-	if (!filter_check(filter, &ranges, err) ||
-	    !filter_was_searched_for(store_handle(store), filter, err))
+	if (!make_plan(store, filter, &ranges, &plan, err))
 		return NULL;
-	return prepare(store, filter, filter_sql(filter), &ranges, err);
+	return prepare(store, filter, filter_sql(filter, &plan), &ranges, err);
 }
 
 sqlite3_stmt *query_prepare_groups(struct store *store, const struct query_filter *filter,
 				   enum query_group group, struct error *err)
 {
+	struct query_filter all = *filter; /* the limit is one of groups */
 	struct filter_ranges ranges = {0};
+	struct query_plan plan;
 
-	if (!filter_check(filter, &ranges, err) ||
-	    !filter_was_searched_for(store_handle(store), filter, err))
+	all.limit = 0;
+	if (!make_plan(store, &all, &ranges, &plan, err))
 		return NULL;
-	return prepare(store, filter, groups_sql(filter, group), &ranges, err);
+	return prepare(store, filter, groups_sql(filter, &plan, group), &ranges, err);
 }
 
 /* True where nothing but spaces, comments and semicolons follows. */

@@ -47,6 +47,7 @@ struct query_filter {
 	int64_t min_duration_ns; /* first to last segment, this long or longer */
 	int64_t max_duration_ns; /* and not longer than that */
 	uint64_t limit;          /* the earliest so many; 0: all */
+	uint64_t rare_max; /* what fewer connections fit is looked up by index; 0: the default */
 };
 
 /* All columns of `teardowns` and community_id, in order of first_ns, then connection_id. NULL with err

@@ -108,127 +108,12 @@ bool filter_check(const struct query_filter *f, struct filter_ranges *ranges, st
 	       check_range(f->server, &ranges->server, err);
 }
 
-/* Ids of connections with this end at the host, the port, or both. Without a host, all hosts are
- * gone through: the index leads with them, and there are far fewer hosts than connections. */
-static void append_end(sqlite3_str *sql, const char *range, bool port, const char *end)
+void filter_outcomes(sqlite3_str *sql, const struct query_filter *f)
 {
-	sqlite3_str_appendf(sql, "SELECT id FROM connections WHERE %s_id IN (SELECT id FROM hosts",
-			    end);
-	if (range)
-		sqlite3_str_appendf(sql,
-				    " WHERE key BETWEEN :%s_low AND :%s_high"
-				    " AND version = :%s_version",
-				    range, range, range);
-	sqlite3_str_appendall(sql, ")");
-	if (port)
-		sqlite3_str_appendf(sql, " AND %s_port = :%s", end,
-				    range && strcmp(range, "server") == 0 ? "server_port" : "port");
-}
-
-static void append_ends(sqlite3_str *sql, const struct query_filter *f)
-{
-	if (f->host || f->has_port) {
-		sqlite3_str_appendall(sql, " AND id IN (");
-		append_end(sql, f->host ? "host" : NULL, f->has_port, "initiator");
-		sqlite3_str_appendall(sql, " UNION ");
-		append_end(sql, f->host ? "host" : NULL, f->has_port, "responder");
-		sqlite3_str_appendall(sql, ")");
-	}
-	if (f->client) {
-		sqlite3_str_appendall(sql, " AND id IN (");
-		append_end(sql, "client", false, "initiator");
-		sqlite3_str_appendall(sql, ")");
-	}
-	if (f->server) {
-		sqlite3_str_appendall(sql, " AND id IN (");
-		append_end(sql, "server", f->has_server_port, "responder");
-		sqlite3_str_appendall(sql, ")");
-	} else if (f->has_server_port) {
-		sqlite3_str_appendall(sql,
-				      " AND id IN (SELECT id FROM connections WHERE responder_id"
-				      " IN (SELECT id FROM hosts) AND responder_port ="
-				      " :server_port)");
-	}
-}
-
-static void append_outcomes(sqlite3_str *sql, const struct query_filter *f)
-{
-	bool any = f->incomplete || f->complete || f->midstream || f->injected;
-
-	for (size_t i = 0; i < OUTCOME_FILTERS; i++)
-		any |= value_of(f, &outcome_filters[i]) != NULL;
-	if (!any)
-		return;
-	sqlite3_str_appendall(sql, " AND outcome_id IN (SELECT id FROM outcomes WHERE 1");
 	for (size_t i = 0; i < OUTCOME_FILTERS; i++)
 		if (value_of(f, &outcome_filters[i]))
 			sqlite3_str_appendf(sql, " AND %s = %s", outcome_filters[i].column,
 					    outcome_filters[i].parameter);
-	sqlite3_str_appendf(sql, "%s%s%s%s)", f->incomplete ? " AND complete = 0" : "",
-			    f->complete ? " AND complete = 1" : "",
-			    f->midstream ? " AND midstream = 1" : "",
-			    f->injected ? " AND rst_injected = 1" : "");
-}
-
-/* Part of a connection's application; a name like FTP_CONTROL is no pattern. */
-static void append_application(sqlite3_str *sql, const struct query_filter *f)
-{
-	sqlite3_str_appendall(sql, " AND application_id IN (SELECT id FROM applications WHERE 1");
-	if (f->application)
-		sqlite3_str_appendall(sql, " AND (instr('.' || lower(name) || '.',"
-					   " '.' || lower(:application) || '.') > 0"
-					   " OR lower(category) = lower(:application))");
-	if (f->server_name)
-		sqlite3_str_appendall(sql,
-				      " AND instr(lower(server_name), lower(:server_name)) > 0");
-	sqlite3_str_appendall(sql, ")");
-}
-
-static void append_dictionaries(sqlite3_str *sql, const struct query_filter *f)
-{
-	if (f->application || f->server_name)
-		append_application(sql, f);
-	if (f->contains)
-		sqlite3_str_appendall(sql, " AND id IN (SELECT connection_id FROM mark_hits WHERE"
-					   " mark_id IN (SELECT id FROM marks WHERE"
-					   " bytes = :contains))");
-	if (f->capture)
-		sqlite3_str_appendall(sql, " AND capture_id IN (SELECT id FROM captures WHERE"
-					   " path = :capture)");
-	if (f->has_vlan)
-		sqlite3_str_appendall(sql,
-				      " AND path_id IN (SELECT id FROM paths WHERE vlan = :vlan)");
-	if (f->tunnel)
-		sqlite3_str_appendall(sql,
-				      " AND path_id IN (SELECT id FROM paths WHERE tunnel IS NOT"
-				      " NULL AND instr(tunnel, :tunnel) > 0)");
-	if (f->community_id)
-		sqlite3_str_appendall(sql,
-				      " AND community_id((SELECT address FROM hosts WHERE id ="
-				      " initiator_id), initiator_port, (SELECT address FROM hosts"
-				      " WHERE id = responder_id), responder_port) ="
-				      " :community_id");
-}
-
-void filter_conditions(sqlite3_str *sql, const struct query_filter *f)
-{
-	append_outcomes(sql, f);
-	if (f->finding)
-		sqlite3_str_appendall(sql, " AND id IN (SELECT connection_id FROM finding_rows"
-					   " WHERE code_id = :finding)");
-	if (f->severity)
-		sqlite3_str_appendall(sql, " AND id IN (SELECT connection_id FROM finding_rows"
-					   " WHERE severity >= :severity)");
-	append_ends(sql, f);
-	append_dictionaries(sql, f);
-	if (f->has_since)
-		sqlite3_str_appendall(sql, " AND first_ns >= :since");
-	if (f->has_until)
-		sqlite3_str_appendall(sql, " AND first_ns < :until");
-	if (f->has_min_duration)
-		sqlite3_str_appendall(sql, " AND duration_ns >= :min_duration");
-	if (f->has_max_duration)
-		sqlite3_str_appendall(sql, " AND duration_ns <= :max_duration");
 }
 
 static void bind_number(sqlite3_stmt *s, const char *name, int64_t value)
@@ -260,7 +145,7 @@ static void bind_key(sqlite3_stmt *s, const char *name, const uint8_t key[ADDRES
 	bind_bytes(s, name, key, ADDRESS_KEY_SIZE);
 }
 
-static int severity_of(const char *name)
+int filter_severity(const char *name)
 {
 	for (int i = 0; i < SEVERITIES; i++)
 		if (strcmp(severity_name((enum severity)i), name) == 0)
@@ -286,8 +171,6 @@ void filter_bind(sqlite3_stmt *s, const struct query_filter *f, const struct fil
 		bind_name(s, outcome_filters[i].parameter, value_of(f, &outcome_filters[i]));
 	if (f->finding)
 		bind_number(s, ":finding", finding_code_of(f->finding));
-	if (f->severity)
-		bind_number(s, ":severity", severity_of(f->severity));
 	bind_range(s, "host", &ranges->host);
 	bind_range(s, "client", &ranges->client);
 	bind_range(s, "server", &ranges->server);

@@ -129,6 +129,7 @@ static const char drop_all_sql[] =
 	"DELETE FROM dwells;"
 	"DELETE FROM reuses; DELETE FROM resets; DELETE FROM silences; DELETE FROM losses; DELETE "
 	"FROM connections;"
+	"DELETE FROM summaries; DELETE FROM finding_summaries;"
 	"DELETE FROM hosts; DELETE FROM paths; DELETE FROM outcomes; DELETE FROM applications;";
 
 static const char drop_linktypes_sql[] = "DELETE FROM capture_linktypes WHERE capture_id IN"
@@ -139,6 +140,8 @@ static const char *const drop_recording_sql[] = {
 	"DELETE FROM captures WHERE recording_id = ?",
 	"DELETE FROM decode_counts WHERE recording_id = ?",
 	"DELETE FROM recording_marks WHERE recording_id = ?",
+	"DELETE FROM summaries WHERE recording_id = ?",
+	"DELETE FROM finding_summaries WHERE recording_id = ?",
 	"DELETE FROM marks WHERE id NOT IN (SELECT mark_id FROM recording_marks)",
 	"DELETE FROM recordings WHERE id = ?",
 };
@@ -163,6 +166,9 @@ static bool drop_connections(struct store *store, int64_t first, int64_t last, s
 
 bool recording_drop_connection(struct store *store, int64_t id, struct error *err)
 {
+	if (!summaries_flush(store->summaries, err) ||
+	    !summaries_subtract(store->file.db, store->recording_id, id, id, err))
+		return store_failed(store, err);
 	for (size_t i = 0; i < sizeof(drop_range_sql) / sizeof(drop_range_sql[0]); i++)
 		if (!run_with(store, drop_range_sql[i], id, id, err))
 			return false;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "analyzer/finding.h"
+#include "db/summaries.h"
 
 static const char *const table_sql[] = {
 	"CREATE TABLE recordings("
@@ -277,10 +278,93 @@ static const char *const table_sql_2[] = {
 	") STRICT, WITHOUT ROWID",
 };
 
+/* New in version 4. What a report visits of each connection comes first in its row: SQLite steps over
+ * every column that stands before the one it is asked for. */
+static const char *const table_sql_4[] = {
+	"CREATE TABLE summaries("
+	" recording_id INTEGER NOT NULL REFERENCES recordings(id) ON DELETE CASCADE,"
+	" hour INTEGER NOT NULL,"
+	" outcome_id INTEGER NOT NULL REFERENCES outcomes(id),"
+	" connections INTEGER NOT NULL,"
+	" bytes INTEGER NOT NULL,"
+	" retransmitted INTEGER NOT NULL,"
+	" missing INTEGER NOT NULL,"
+	" rst_in_window INTEGER NOT NULL,"
+	" rst_out_of_window INTEGER NOT NULL,"
+	" time_wait_restarts INTEGER NOT NULL,"
+	" PRIMARY KEY(recording_id, hour, outcome_id)"
+	") STRICT, WITHOUT ROWID",
+
+	"CREATE TABLE finding_summaries("
+	" recording_id INTEGER NOT NULL REFERENCES recordings(id) ON DELETE CASCADE,"
+	" hour INTEGER NOT NULL,"
+	" code_id INTEGER NOT NULL REFERENCES finding_codes(id),"
+	" severity INTEGER NOT NULL,"
+	" connections INTEGER NOT NULL,"
+	" occurrences INTEGER NOT NULL,"
+	" PRIMARY KEY(recording_id, hour, code_id, severity)"
+	") STRICT, WITHOUT ROWID",
+
+	"CREATE TABLE connections_4("
+	" id INTEGER PRIMARY KEY,"
+	" outcome_id INTEGER NOT NULL REFERENCES outcomes(id),"
+	" first_ns INTEGER NOT NULL,"
+	" duration_ns INTEGER NOT NULL,"
+	" initiator_id INTEGER NOT NULL REFERENCES hosts(id),"
+	" responder_id INTEGER NOT NULL REFERENCES hosts(id),"
+	" responder_port INTEGER NOT NULL,"
+	" fin_back_ns_initiator INTEGER,"
+	" fin_back_ns_responder INTEGER,"
+	" application_id INTEGER REFERENCES applications(id),"
+	" path_id INTEGER REFERENCES paths(id),"
+	" capture_id INTEGER NOT NULL REFERENCES captures(id) ON DELETE CASCADE,"
+	" initiator_port INTEGER NOT NULL,"
+	" bytes_initiator INTEGER NOT NULL,"
+	" bytes_responder INTEGER NOT NULL,"
+	" first_packet INTEGER NOT NULL,"
+	" history TEXT NOT NULL,"
+	" packets_initiator INTEGER NOT NULL,"
+	" packets_responder INTEGER NOT NULL,"
+	" isn_initiator INTEGER NOT NULL,"
+	" isn_responder INTEGER NOT NULL,"
+	" fin_shift_initiator INTEGER,"
+	" fin_shift_responder INTEGER,"
+	" fin_payload_initiator INTEGER,"
+	" fin_payload_responder INTEGER,"
+	" fin_acked_ns_initiator INTEGER,"
+	" fin_acked_ns_responder INTEGER,"
+	" half_close_bytes INTEGER NOT NULL,"
+	" handshake_rtt_ns INTEGER,"
+	" end_back_ns INTEGER,"
+	" time_wait_observed_ns INTEGER"
+	") STRICT",
+
+	"INSERT INTO connections_4(id, outcome_id, first_ns, duration_ns, "
+	"initiator_id, responder_id, responder_port, fin_back_ns_initiator, "
+	"fin_back_ns_responder, application_id, path_id, capture_id, initiator_port, "
+	"bytes_initiator, bytes_responder, first_packet, history, packets_initiator, "
+	"packets_responder, isn_initiator, isn_responder, fin_shift_initiator, "
+	"fin_shift_responder, fin_payload_initiator, fin_payload_responder, "
+	"fin_acked_ns_initiator, fin_acked_ns_responder, half_close_bytes, "
+	"handshake_rtt_ns, end_back_ns, time_wait_observed_ns)"
+	" SELECT id, outcome_id, first_ns, duration_ns, initiator_id, responder_id, "
+	"responder_port, fin_back_ns_initiator, fin_back_ns_responder, application_id, "
+	"path_id, capture_id, initiator_port, bytes_initiator, bytes_responder, "
+	"first_packet, history, packets_initiator, packets_responder, isn_initiator, "
+	"isn_responder, fin_shift_initiator, fin_shift_responder, "
+	"fin_payload_initiator, fin_payload_responder, fin_acked_ns_initiator, "
+	"fin_acked_ns_responder, half_close_bytes, handshake_rtt_ns, end_back_ns, "
+	"time_wait_observed_ns"
+	" FROM connections",
+	"DROP TABLE connections",
+	"ALTER TABLE connections_4 RENAME TO connections",
+};
+
 static const char *const index_names[] = {
 	"connections_first",     "connections_outcome", "connections_initiator",
 	"connections_responder", "findings_code",       "hosts_address",
-	"mark_hits_mark",
+	"mark_hits_mark",        "connections_path",    "connections_application",
+	"findings_worse",
 };
 
 static const char index_sql[] =
@@ -292,7 +376,12 @@ static const char index_sql[] =
 	" ON connections(responder_id, responder_port);"
 	"CREATE INDEX IF NOT EXISTS findings_code ON finding_rows(code_id);"
 	"CREATE INDEX IF NOT EXISTS hosts_address ON hosts(address);"
-	"CREATE INDEX IF NOT EXISTS mark_hits_mark ON mark_hits(mark_id);";
+	"CREATE INDEX IF NOT EXISTS mark_hits_mark ON mark_hits(mark_id);"
+	"CREATE INDEX IF NOT EXISTS connections_path ON connections(path_id)"
+	" WHERE path_id IS NOT NULL;"
+	"CREATE INDEX IF NOT EXISTS connections_application ON connections(application_id)"
+	" WHERE application_id IS NOT NULL;"
+	"CREATE INDEX IF NOT EXISTS findings_worse ON finding_rows(severity) WHERE severity > 0;";
 
 bool schema_run(sqlite3 *db, const char *sql, struct error *err)
 {
@@ -322,10 +411,16 @@ static bool create_tables_2(sqlite3 *db, struct error *err)
 	return create_tables(db, table_sql_2, sizeof(table_sql_2) / sizeof(table_sql_2[0]), err);
 }
 
+static bool create_tables_4(sqlite3 *db, struct error *err)
+{
+	return create_tables(db, table_sql_4, sizeof(table_sql_4) / sizeof(table_sql_4[0]), err);
+}
+
 bool schema_create(sqlite3 *db, struct error *err)
 {
 	return create_tables(db, table_sql, sizeof(table_sql) / sizeof(table_sql[0]), err) &&
 	       create_tables_2(db, err) && schema_create_live(db, err) &&
+	       create_tables_4(db, err) &&
 	       schema_create_views(db, err) &&
 	       pragma_set(db, "application_id", SCHEMA_APPLICATION_ID, err) &&
 	       pragma_set(db, "user_version", SCHEMA_VERSION, err);
@@ -344,6 +439,27 @@ static int version_of(sqlite3 *db)
 	return version;
 }
 
+/* Version 3 had no summaries: they are counted from the rows. */
+static bool count_recordings(sqlite3 *db, struct error *err)
+{
+	sqlite3_stmt *s;
+	bool good = true;
+	int step = SQLITE_ERROR;
+
+	if (sqlite3_prepare_v2(db,
+			       "SELECT id, first_connection, last_connection FROM recordings"
+			       " WHERE first_connection IS NOT NULL",
+			       -1, &s, NULL) != SQLITE_OK)
+		return error_set(err, "%s", sqlite3_errmsg(db));
+	while (good && (step = sqlite3_step(s)) == SQLITE_ROW)
+		good = summaries_count(db, sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1),
+				       sqlite3_column_int64(s, 2), err);
+	if (good && step != SQLITE_DONE)
+		good = error_set(err, "%s", sqlite3_errmsg(db));
+	sqlite3_finalize(s);
+	return good;
+}
+
 /* Version 1 knew no applications: its table of them is empty. */
 bool schema_migrate(sqlite3 *db, struct error *err)
 {
@@ -356,7 +472,8 @@ bool schema_migrate(sqlite3 *db, struct error *err)
 		return false;
 	if (version < 3 && !schema_create_live(db, err))
 		return false;
-	return schema_create_views(db, err) && schema_create_indexes(db, err) &&
+	return create_tables_4(db, err) && schema_create_views(db, err) &&
+	       schema_create_indexes(db, err) && count_recordings(db, err) &&
 	       pragma_set(db, "user_version", SCHEMA_VERSION, err);
 }
 

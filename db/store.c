@@ -21,9 +21,11 @@ struct store *store_open(const char *path, enum store_mode mode, struct error *e
 		free(store);
 		return NULL;
 	}
-	if (mode == STORE_WRITE)
+	if (mode == STORE_WRITE) {
 		store->dictionaries = dictionaries_new(store->file.db, err);
-	if (mode == STORE_WRITE && !store->dictionaries) {
+		store->summaries = summaries_new(store->file.db, err);
+	}
+	if (mode == STORE_WRITE && (!store->dictionaries || !store->summaries)) {
 		store_close(store);
 		return NULL;
 	}
@@ -36,6 +38,7 @@ void store_close(struct store *store)
 		return;
 	store_rollback(store);
 	dictionaries_free(store->dictionaries);
+	summaries_free(store->summaries);
 	for (int i = 0; i < STORE_STATEMENTS; i++)
 		sqlite3_finalize(store->statement[i]);
 	database_file_close(&store->file);
@@ -128,6 +131,7 @@ static bool begin(struct store *store, const struct recording *recording, struct
 		return false;
 	if (!dictionaries_begin(store->dictionaries, err))
 		return store_failed(store, err);
+	summaries_begin(store->summaries, store->recording_id);
 	return connection_prepare(store, err);
 }
 
@@ -181,7 +185,7 @@ static bool finish(struct store *store, const struct recording *recording,
 	if (!finish_writing(store, err) ||
 	    !recording_finish(store, recording, decoded, engine, err))
 		return false;
-	if (!schema_create_indexes(store->file.db, err))
+	if (!summaries_flush(store->summaries, err) || !schema_create_indexes(store->file.db, err))
 		return store_failed(store, err);
 	if (store->replaced && !store->fresh && !recording_drop_orphans(store, err))
 		return false;

@@ -5,6 +5,7 @@
 #include "db/database_file.h"
 #include "db/dictionary.h"
 #include "db/store.h"
+#include "db/summaries.h"
 #include "db/writer.h"
 
 enum store_statement {
@@ -26,6 +27,7 @@ struct store {
 	struct database_file file;
 	struct writer *writer; /* while a recording is open; what follows is its thread's then */
 	struct dictionaries *dictionaries;
+	struct summaries *summaries;
 	sqlite3_stmt *statement[STORE_STATEMENTS];
 	uint8_t *ladder;    /* owned; packing room */
 	size_t ladder_room; /* bytes */

@@ -72,6 +72,7 @@ static struct outcome read_outcome(sqlite3_stmt *row)
 					  REUSE_ANSWER_NULL),
 		.injected = sqlite3_column_int(row, 12) != 0,
 		.regular = sqlite3_column_int(row, 13) != 0,
+		.both_seen = sqlite3_column_int(row, 14) != 0,
 		.known = true,
 	};
 
@@ -89,7 +90,8 @@ static bool read_outcomes(struct diagnosis_walk *w)
 	sqlite3_stmt *s = walk_prepare(w, "SELECT id, teardown, closer, rst_by, rst_stage,"
 					  " rst_cause, rst_form, open_stage, time_wait_holder,"
 					  " end_reason, reuse_rule, reuse_answer, rst_injected,"
-					  " timeline FROM outcomes ORDER BY id");
+					  " timeline, seen_initiator AND seen_responder"
+					  " FROM outcomes ORDER BY id");
 	size_t room = 0;
 	int step = SQLITE_ROW;
 	bool good = s != NULL;

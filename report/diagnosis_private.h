@@ -57,7 +57,7 @@ const struct diagnosis_telling *diagnosis_telling(enum diagnosis_code code);
 struct outcome {
 	uint8_t teardown, closer, rst_by, rst_stage, rst_cause, rst_form, open_stage;
 	uint8_t time_wait_holder, end_reason, reuse_rule, reuse_answer;
-	bool injected, regular, known;
+	bool injected, regular, known, both_seen;
 	uint64_t rules; /* bit of each rule whose pattern it fits */
 };
 

@@ -75,14 +75,15 @@ static bool keep_scanners(struct diagnosis_walk *w, const struct suspects *s)
 	return true;
 }
 
-/* Failed attempts are found by the index on outcomes: where there are few, this reads little. */
+/* Failed attempts are found by the index on outcomes: where there are few, this reads little. Their rows
+ * are read in order of ids, not outcome by outcome, so that each page of the table is met once. */
 static bool find_scanners(struct diagnosis_walk *w, const int64_t range[2])
 {
 	sqlite3_stmt *row = walk_prepare(
 		w, "SELECT initiator_id, responder_id, responder_port FROM connections"
-		   " WHERE outcome_id IN (SELECT id FROM outcomes WHERE teardown IN ('refused',"
-		   " 'unanswered', 'handshake_aborted', 'handshake_incomplete'))"
-		   " AND id BETWEEN ?1 AND ?2");
+		   " WHERE id IN (SELECT id FROM connections WHERE outcome_id IN"
+		   " (SELECT id FROM outcomes WHERE teardown IN ('refused', 'unanswered',"
+		   " 'handshake_aborted', 'handshake_incomplete')) AND id BETWEEN ?1 AND ?2)");
 	struct suspects s = {.suspect = calloc(SUSPECTS, sizeof(*s.suspect))};
 	int step = SQLITE_ROW;
 	bool good = row && (s.suspect || walk_no_memory(w));

@@ -130,25 +130,32 @@ static size_t gather(struct diagnosis_walk *w, uint32_t host, size_t from)
 	return count;
 }
 
+/* The first of the host's connections. It has a thousand and more of them: walking meets some sooner than
+ * its whole list is read through the index and sorted. */
 static bool examples_of(struct diagnosis_walk *w, uint32_t host, bool initiated, int64_t ids[],
 			size_t *count)
 {
 	sqlite3_stmt *s = walk_prepare(
-		w, initiated
-			   ? "SELECT id FROM connections WHERE initiator_id = ?1 AND outcome_id IN"
-			     " (SELECT id FROM outcomes WHERE time_wait_holder IN"
-			     " ('initiator', 'both')) ORDER BY id LIMIT 3"
-			   : "SELECT id FROM connections WHERE responder_id = ?1 AND outcome_id IN"
-			     " (SELECT id FROM outcomes WHERE time_wait_holder IN"
-			     " ('responder', 'both')) ORDER BY id LIMIT 3");
+		w, initiated ? "SELECT id FROM connections WHERE id BETWEEN ?2 AND ?3"
+			       " AND +initiator_id = ?1 AND +outcome_id IN"
+			       " (SELECT id FROM outcomes WHERE time_wait_holder IN"
+			       " ('initiator', 'both')) ORDER BY id LIMIT 3"
+			     : "SELECT id FROM connections WHERE id BETWEEN ?2 AND ?3"
+			       " AND +responder_id = ?1 AND +outcome_id IN"
+			       " (SELECT id FROM outcomes WHERE time_wait_holder IN"
+			       " ('responder', 'both')) ORDER BY id LIMIT 3");
 
-	if (!s)
-		return false;
-	sqlite3_bind_int64(s, 1, host);
-	for (*count = 0; *count < DIAGNOSIS_EXAMPLES && walk_row(w, s); ++*count)
-		ids[*count] = sqlite3_column_int64(s, 0);
+	*count = 0;
+	for (size_t i = 0; s && i < w->range_count && *count < DIAGNOSIS_EXAMPLES; i++) {
+		sqlite3_bind_int64(s, 1, host);
+		sqlite3_bind_int64(s, 2, w->range[i][0]);
+		sqlite3_bind_int64(s, 3, w->range[i][1]);
+		while (*count < DIAGNOSIS_EXAMPLES && walk_row(w, s))
+			ids[(*count)++] = sqlite3_column_int64(s, 0);
+		sqlite3_reset(s);
+	}
 	sqlite3_finalize(s);
-	return true;
+	return s != NULL;
 }
 
 /* The diagnosis' slot: entries as times, the host as party. */

@@ -101,8 +101,7 @@ static const char *const side_sql[SIDE_TABLES] = {
 
 static const char connection_sql[] =
 	"SELECT id, first_ns, duration_ns, initiator_id, responder_id, responder_port, outcome_id,"
-	" application_id, fin_back_ns_initiator, fin_back_ns_responder,"
-	" packets_initiator > 0 AND packets_responder > 0"
+	" application_id, fin_back_ns_initiator, fin_back_ns_responder"
 	" FROM connections WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
 
 /* The walk over one recording. */
@@ -386,40 +385,41 @@ static bool responder_answered(struct stroll *s, int64_t id)
 	return answered;
 }
 
-static void take_connection(struct stroll *s, struct facts *f, sqlite3_stmt *row)
+static void read_connection(struct stroll *s, struct facts *f, sqlite3_stmt *row)
 {
-	const struct outcome *o = outcome_of(s->walk, sqlite3_column_int64(row, 6));
-	enum abort_stage stage;
-	enum abort_by by;
-
 	f->id = sqlite3_column_int64(row, 0);
 	f->first_ns = sqlite3_column_int64(row, 1);
 	f->last_ns = f->first_ns + sqlite3_column_int64(row, 2);
 	f->initiator_id = sqlite3_column_int64(row, 3);
 	f->responder_id = sqlite3_column_int64(row, 4);
-	f->responder_port = (uint16_t)sqlite3_column_int(row, 5);
-	f->outcome = o;
-	f->application_id = sqlite3_column_int64(row, 7);
-	f->both_captured = sqlite3_column_int(row, 10) != 0;
+	f->responder_port = (uint16_t)sqlite3_column_int64(row, 5);
+	f->outcome = outcome_of(s->walk, sqlite3_column_int64(row, 6));
+	f->both_captured = f->outcome->both_seen;
 	f->watched_until_ns = s->recording->watched_until_ns;
+	f->reuse_delay_ns = NONE_NS;
+}
+
+/* What only some connections have. */
+static void read_particulars(struct stroll *s, struct facts *f, sqlite3_stmt *row)
+{
+	f->application_id = sqlite3_column_int64(row, 7);
 	f->rst_silence_ns = side_ns(s, SIDE_RESETS, f->id, 1);
 	f->rst_idle_ns = side_ns(s, SIDE_RESETS, f->id, 2);
 	f->fin_silence_ns = side_ns(s, SIDE_SILENCES, f->id, 1);
 	f->answered = f->fin_silence_ns != NONE_NS && responder_answered(s, f->id);
 	f->reuse_delay_ns = side_ns(s, SIDE_REUSES, f->id, 1);
-	f->time_wait_entry_ns = entry_of(s, f, row);
-	f->scanner = is_handshake(o) && is_scanner(s->walk, f->initiator_id);
+	f->scanner = is_handshake(f->outcome) && is_scanner(s->walk, f->initiator_id);
 	read_findings(s, f);
+}
 
-	s->walk->out->connections++;
-	if (o->teardown < TEARDOWNS)
-		series_count(&s->walk->out->teardown[o->teardown], f->first_ns);
-	if (abort_of(f, &stage, &by))
-		s->walk->out->abort[stage][by]++;
-	apply_rules(s, f);
-	note_time_wait(s, f);
-	note_reuse(s, f);
-	keep_idle_close(s, f);
+/* An orderly close that no rule asks about and no side table has a row of: by far the most of them. */
+static bool is_plain(const struct stroll *s, const struct facts *f)
+{
+	bool plain = f->outcome->regular && f->outcome->rules == 0;
+
+	for (int i = 0; plain && i < SIDE_TABLES; i++)
+		plain = f->id < s->side[i].id;
+	return plain;
 }
 
 /* Nothing was before a stray reset: it has no silence, not a short one. */
@@ -438,6 +438,33 @@ static void note_silence(struct silence_histogram *histogram, int64_t silence_ns
 		bin++;
 	histogram->count[bin]++;
 	histogram->total++;
+}
+
+static void take_connection(struct stroll *s, struct facts *f, sqlite3_stmt *row)
+{
+	enum abort_stage stage;
+	enum abort_by by;
+	bool plain;
+
+	read_connection(s, f, row);
+	plain = is_plain(s, f);
+	if (!plain)
+		read_particulars(s, f, row);
+	f->time_wait_entry_ns = entry_of(s, f, row);
+
+	s->walk->out->connections++;
+	if (f->outcome->teardown < TEARDOWNS)
+		series_count(&s->walk->out->teardown[f->outcome->teardown], f->first_ns);
+	note_time_wait(s, f);
+	if (plain)
+		return;
+	if (abort_of(f, &stage, &by))
+		s->walk->out->abort[stage][by]++;
+	apply_rules(s, f);
+	note_reuse(s, f);
+	keep_idle_close(s, f);
+	if (has_silence(f))
+		note_silence(&s->walk->out->rst_silence, f->rst_silence_ns);
 }
 
 static bool stroll_open(struct stroll *s)
@@ -471,11 +498,8 @@ bool walk_range(struct diagnosis_walk *w, const struct walk_recording *recording
 		sqlite3_bind_int64(row, 1, recording->range[0]);
 		sqlite3_bind_int64(row, 2, recording->range[1]);
 	}
-	while (s.good && (step = sqlite3_step(row)) == SQLITE_ROW) {
+	while (s.good && (step = sqlite3_step(row)) == SQLITE_ROW)
 		take_connection(&s, &facts, row);
-		if (has_silence(&facts))
-			note_silence(&w->out->rst_silence, facts.rst_silence_ns);
-	}
 	if (s.good && step != SQLITE_DONE)
 		s.good = walk_failed(w);
 	for (int i = 0; i < SIDE_TABLES; i++)

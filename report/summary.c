@@ -151,29 +151,16 @@ static bool read_outcome(struct reader *reader, sqlite3_stmt *row)
 	return true;
 }
 
-static bool read_bytes(struct reader *reader, sqlite3_stmt *row)
+static bool read_traffic(struct reader *reader, sqlite3_stmt *row)
 {
-	reader->summary->traffic.bytes += column_count(row, 0);
-	return true;
-}
+	struct summary_traffic *traffic = &reader->summary->traffic;
 
-static bool read_losses(struct reader *reader, sqlite3_stmt *row)
-{
-	reader->summary->traffic.retransmitted += column_count(row, 0);
-	reader->summary->traffic.missing += column_count(row, 1);
-	return true;
-}
-
-static bool read_resets(struct reader *reader, sqlite3_stmt *row)
-{
-	reader->summary->traffic.rst_in_window += column_count(row, 0);
-	reader->summary->traffic.rst_out_of_window += column_count(row, 1);
-	return true;
-}
-
-static bool read_restarts(struct reader *reader, sqlite3_stmt *row)
-{
-	reader->summary->traffic.time_wait_restarts += column_count(row, 0);
+	traffic->bytes += column_count(row, 0);
+	traffic->retransmitted += column_count(row, 1);
+	traffic->missing += column_count(row, 2);
+	traffic->rst_in_window += column_count(row, 3);
+	traffic->rst_out_of_window += column_count(row, 4);
+	traffic->time_wait_restarts += column_count(row, 5);
 	return true;
 }
 
@@ -199,21 +186,47 @@ static struct summary_finding *finding_of(struct summary *summary, int64_t code,
 	return finding;
 }
 
+/* The connection of the recording that has most of reader->finding, the first of several. */
+static bool read_most(struct reader *reader, sqlite3_stmt *row)
+{
+	struct summary_example *example = &reader->finding->example;
+	uint64_t most = column_count(row, 0);
+
+	if (most > example->occurrences) {
+		example->occurrences = most;
+		example->connection_id = sqlite3_column_int64(row, 1);
+	}
+	return true;
+}
+
+#define OF_CODE                                                   \
+	" FROM finding_rows WHERE code_id = ?1 AND severity = ?2" \
+	" AND connection_id BETWEEN ?3 AND ?4"
+
+/* Mostly no connection has more than one, so that the first one will do. */
+static bool find_most(struct reader *reader, bool single)
+{
+	static const char first[] = "SELECT count, connection_id" OF_CODE
+				    " ORDER BY connection_id LIMIT 1";
+	static const char most[] = "SELECT sum(count) AS n, connection_id" OF_CODE
+				   " GROUP BY connection_id ORDER BY n DESC, connection_id LIMIT 1";
+	int64_t values[] = {reader->finding->code_id, reader->finding->severity, reader->range[0],
+			    reader->range[1]};
+
+	return for_each(reader, single ? first : most, values, 4, read_most);
+}
+
 static bool read_finding(struct reader *reader, sqlite3_stmt *row)
 {
 	struct summary_finding *finding = finding_of(reader->summary, sqlite3_column_int64(row, 0),
 						     stored_severity(row, 1));
-	uint64_t most = column_count(row, 4);
 
 	if (!finding)
 		return no_memory(reader);
 	finding->connections += column_count(row, 2);
 	finding->occurrences += column_count(row, 3);
-	if (most > finding->example.occurrences) {
-		finding->example.occurrences = most;
-		finding->example.connection_id = sqlite3_column_int64(row, 5);
-	}
-	return true;
+	reader->finding = finding;
+	return find_most(reader, column_count(row, 2) == column_count(row, 3));
 }
 
 static bool read_example(struct reader *reader, sqlite3_stmt *row)
@@ -286,32 +299,22 @@ static bool read_examples(struct reader *reader)
 	return true;
 }
 
-/* What is asked of each recording's connections, ?1 to ?2. */
+/* What is asked of each recording's summaries; ?1 is its id. */
 static const struct {
 	const char *sql;
 	row_reader read;
-} connection_reads[] = {
+} summary_reads[] = {
 	{"SELECT n, complete, clean, midstream, rst_injected, teardown, closer, end_reason,"
 	 " fin_check_initiator, fin_check_responder, time_wait_holder, time_wait_check,"
 	 " reuse_rule, reuse_answer, rst_cause, rst_by"
-	 " FROM (SELECT outcome_id, count(*) AS n FROM connections WHERE id BETWEEN ?1 AND ?2"
+	 " FROM (SELECT outcome_id, sum(connections) AS n FROM summaries WHERE recording_id = ?1"
 	 " GROUP BY outcome_id) AS c JOIN outcomes AS o ON o.id = c.outcome_id",
 	 read_outcome},
-	{"SELECT sum(bytes_initiator + bytes_responder) FROM connections"
-	 " WHERE id BETWEEN ?1 AND ?2",
-	 read_bytes},
-	{"SELECT sum(retransmitted_initiator + retransmitted_responder),"
-	 " sum(missing_initiator + missing_responder) FROM losses"
-	 " WHERE connection_id BETWEEN ?1 AND ?2",
-	 read_losses},
-	{"SELECT sum(in_window), sum(out_of_window) FROM resets"
-	 " WHERE connection_id BETWEEN ?1 AND ?2",
-	 read_resets},
-	{"SELECT sum(restarts) FROM reuses WHERE connection_id BETWEEN ?1 AND ?2", read_restarts},
-	/* connection_id is that of the row with max(n) */
-	{"SELECT code_id, severity, count(*), sum(n), max(n), connection_id FROM"
-	 " (SELECT code_id, severity, connection_id, sum(count) AS n FROM finding_rows"
-	 " WHERE connection_id BETWEEN ?1 AND ?2 GROUP BY 1, 2, 3) GROUP BY 1, 2",
+	{"SELECT sum(bytes), sum(retransmitted), sum(missing), sum(rst_in_window),"
+	 " sum(rst_out_of_window), sum(time_wait_restarts) FROM summaries WHERE recording_id = ?1",
+	 read_traffic},
+	{"SELECT code_id, severity, sum(connections), sum(occurrences) FROM finding_summaries"
+	 " WHERE recording_id = ?1 GROUP BY code_id, severity",
 	 read_finding},
 };
 
@@ -368,10 +371,9 @@ static bool read_recording(struct reader *reader, int64_t id)
 	    !for_each(reader, "SELECT reason, packets FROM decode_counts WHERE recording_id = ?1",
 		      &id, 1, read_reason))
 		return false;
-	for (size_t i = 0;
-	     !reader->empty && i < sizeof(connection_reads) / sizeof(connection_reads[0]); i++) {
-		if (!for_each(reader, connection_reads[i].sql, reader->range, 2,
-			      connection_reads[i].read))
+	for (size_t i = 0; !reader->empty && i < sizeof(summary_reads) / sizeof(summary_reads[0]);
+	     i++) {
+		if (!for_each(reader, summary_reads[i].sql, &id, 1, summary_reads[i].read))
 			return false;
 	}
 	return true;

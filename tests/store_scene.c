@@ -351,10 +351,34 @@ void scene_expect_refusal(const char *path, enum store_mode mode, const char *re
 		fail_msg("\"%s\" does not name %s and \"%s\"", err.text, path, reason);
 }
 
+/* What the summaries say, less what the rows say, is nothing, and the other way round. */
+#define UNEQUAL(summed, counted)                                        \
+	"SELECT * FROM (SELECT * FROM (" summed ") EXCEPT " counted ")" \
+	" UNION ALL SELECT * FROM (SELECT * FROM (" counted ") EXCEPT " summed ")"
+
+static const char unsummed[] = UNEQUAL(
+	"SELECT p.recording_id, c.first_ns / 3600000000000, c.outcome_id, count(*),"
+	" sum(c.bytes_initiator + c.bytes_responder),"
+	" sum(t.retransmitted_initiator + t.retransmitted_responder),"
+	" sum(t.missing_initiator + t.missing_responder), sum(t.rst_in_window),"
+	" sum(t.rst_out_of_window), sum(t.time_wait_restarts)"
+	" FROM connections AS c JOIN captures AS p ON p.id = c.capture_id"
+	" JOIN teardowns AS t ON t.connection_id = c.id GROUP BY 1, 2, 3",
+	"SELECT * FROM summaries");
+
+static const char unsummed_findings[] = UNEQUAL(
+	"SELECT p.recording_id, c.first_ns / 3600000000000, f.code_id, f.severity,"
+	" count(DISTINCT c.id), sum(f.count) FROM finding_rows AS f"
+	" JOIN connections AS c ON c.id = f.connection_id"
+	" JOIN captures AS p ON p.id = c.capture_id GROUP BY 1, 2, 3, 4",
+	"SELECT * FROM finding_summaries");
+
 void scene_expect_sound(const char *path)
 {
 	assert_string_equal(scene_file_value(path, "PRAGMA integrity_check"), "ok");
 	assert_string_equal(scene_file_value(path, "PRAGMA foreign_key_check"), "-");
+	assert_string_equal(scene_file_value(path, unsummed), "-");
+	assert_string_equal(scene_file_value(path, unsummed_findings), "-");
 }
 
 char *scene_folder(void)

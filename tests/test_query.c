@@ -81,8 +81,8 @@ static struct store *sample_store(void)
 	return store;
 }
 
-/* The ids that the filter finds, in order: "5 4". */
-static void expect_ids(struct store *store, struct query_filter filter, const char *expected)
+static void expect_ids_one_way(struct store *store, struct query_filter filter,
+			       const char *expected)
 {
 	struct error err = {{0}};
 	sqlite3_stmt *s = query_prepare(store, &filter, &err);
@@ -97,6 +97,18 @@ static void expect_ids(struct store *store, struct query_filter filter, const ch
 				 ids[0] ? " " : "", sqlite3_column_text(s, 0));
 	sqlite3_finalize(s);
 	assert_string_equal(ids, expected);
+}
+
+/* The ids that the filter finds, in order: "5 4"; through indexes, walking in order of time, and going
+ * through all, as a filter is asked that fits few, or more than rare_max. */
+static void expect_ids(struct store *store, struct query_filter filter, const char *expected)
+{
+	expect_ids_one_way(store, filter, expected);
+	filter.rare_max = 1;
+	expect_ids_one_way(store, filter, expected);
+	if (filter.limit == 0)
+		filter.limit = 10;
+	expect_ids_one_way(store, filter, expected);
 }
 
 static void test_single_filters(void **state)
@@ -211,9 +223,14 @@ static void test_filters_use_indexes(void **state)
 	struct error err = {{0}};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
-		sqlite3_stmt *query = query_prepare(store, &filters[i], &err), *plan;
-		char *sql = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sqlite3_sql(query));
+	for (size_t i = 0; i < 2 * sizeof(filters) / sizeof(filters[0]); i++) {
+		struct query_filter filter = filters[i / 2];
+		sqlite3_stmt *query, *plan;
+		char *sql;
+
+		filter.rare_max = i % 2;
+		query = query_prepare(store, &filter, &err);
+		sql = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sqlite3_sql(query));
 
 		assert_int_equal(sqlite3_prepare_v2(store_handle(store), sql, -1, &plan, NULL),
 				 SQLITE_OK);

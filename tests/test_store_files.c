@@ -82,7 +82,7 @@ static void test_what_is_not_ours_is_refused(void **state)
 
 static void test_other_versions_are_refused(void **state)
 {
-	static const char *const pragma[] = {"PRAGMA user_version = 3", "PRAGMA user_version = 0"};
+	static const char *const pragma[] = {"PRAGMA user_version = 4", "PRAGMA user_version = 0"};
 	static const char *const reason[] = {"newer lastack", "unknown schema version 0"};
 	char *folder = scene_folder();
 	const char *path = scene_path(folder, "x.db");
@@ -101,10 +101,10 @@ static void test_other_versions_are_refused(void **state)
 	scene_remove(folder);
 }
 
-/* tests/schema_1.sql as a database. */
-static void make_version_1(const char *path)
+/* tests/schema_1.sql, or another, as a database. */
+static void make_older(const char *path, const char *sql_path)
 {
-	struct scene_bytes sql = scene_read(SOURCE_ROOT "/tests/schema_1.sql");
+	struct scene_bytes sql = scene_read(sql_path);
 	char *text = strndup((const char *)sql.bytes, sql.size);
 	sqlite3 *db;
 
@@ -124,9 +124,12 @@ static char *schema_of(const char *path)
 					     " ORDER BY name)"));
 }
 
-static void test_version_1_is_brought_up_to_date(void **state)
+static void test_older_versions_are_brought_up_to_date(void **state)
 {
-	static const enum store_mode modes[] = {STORE_WRITE, STORE_READ};
+	static const enum store_mode modes[] = {STORE_WRITE, STORE_READ, STORE_WRITE, STORE_READ};
+	static const char *const sql[] = {
+		SOURCE_ROOT "/tests/schema_1.sql", SOURCE_ROOT "/tests/schema_1.sql",
+		SOURCE_ROOT "/tests/schema_2.sql", SOURCE_ROOT "/tests/schema_2.sql"};
 	char *folder = scene_folder();
 	const char *path = scene_path(folder, "x.db");
 	const char *fresh = scene_path(folder, "fresh.db");
@@ -135,12 +138,13 @@ static void test_version_1_is_brought_up_to_date(void **state)
 	(void)state;
 	scene_store_file(fresh, "/real/a", 1);
 	wanted = schema_of(fresh);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 4; i++) {
 		char *schema;
 
-		make_version_1(path);
+		make_older(path, sql[i]);
 		store_close(scene_open(path, modes[i]));
-		assert_string_equal(scene_file_value(path, "PRAGMA user_version"), "2");
+		scene_expect_sound(path);
+		assert_string_equal(scene_file_value(path, "PRAGMA user_version"), "3");
 		schema = schema_of(path);
 		assert_string_equal(schema, wanted);
 		free(schema);
@@ -155,6 +159,40 @@ static void test_version_1_is_brought_up_to_date(void **state)
 		unlink(path);
 	}
 	free(wanted);
+	scene_remove(folder);
+}
+
+/* A verdict told again takes the place of the first one's rows, and of its part in the summaries. */
+static void test_a_verdict_told_again_is_summed_once(void **state)
+{
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	struct feed feed = scene_feed("given.pcap", "/real/a");
+	struct recording recording = scene_recording(&feed);
+	struct store *store = scene_open(path, STORE_WRITE);
+	static const uint32_t numbers[] = {1, 3, 2, 3, 2, 2};
+	struct error err = {{0}};
+	int64_t id;
+
+	(void)state;
+	assert_true(store_begin(store, &recording, &id, &err));
+	for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		struct scene_verdict scene;
+
+		scene_full(&scene);
+		scene.v.number = numbers[i];
+		scene.v.again = i > 2;
+		scene.v.dir[SIDE_INITIATOR].bytes += i;
+		scene.v.rst_injected = i % 2;
+		scene.v.first_ns -= i * INT64_C(1000000000000);
+		scene.v.finding_count -= i % 2;
+		if (!store_verdict(store, &scene.v, &err))
+			fail_msg("%s", err.text);
+	}
+	assert_true(scene_commit(store, &recording, &err));
+	store_close(store);
+	assert_string_equal(scene_file_value(path, "SELECT sum(connections) FROM summaries"), "3");
+	scene_expect_sound(path);
 	scene_remove(folder);
 }
 
@@ -322,7 +360,8 @@ int main(void)
 		cmocka_unit_test(test_nothing_stored_leaves_no_file),
 		cmocka_unit_test(test_what_is_not_ours_is_refused),
 		cmocka_unit_test(test_other_versions_are_refused),
-		cmocka_unit_test(test_version_1_is_brought_up_to_date),
+		cmocka_unit_test(test_older_versions_are_brought_up_to_date),
+		cmocka_unit_test(test_a_verdict_told_again_is_summed_once),
 		cmocka_unit_test(test_a_damaged_database_is_refused),
 		cmocka_unit_test(test_a_missing_database_suggests_analyze),
 		cmocka_unit_test(test_a_second_writer_is_told),

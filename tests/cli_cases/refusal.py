@@ -160,7 +160,7 @@ def case_file_too_large(t):
 def case_full_device(t):
 	"""a full device: exit code 1, naming the database, the old rows stay"""
 	os.mkdir(t.path("small"))
-	script = ("mount -t tmpfs -o size=200k tmpfs small || exit 99\n"
+	script = ("mount -t tmpfs -o size=260k tmpfs small || exit 99\n"
 		"'{0}' analyze --format none --db small/t.db '{1}' || exit 98\n"
 		"'{0}' analyze --format none --db small/t.db --ladders all '{2}'; echo $?\n"
 		"'{0}' query --format csv small/t.db").format(t.program, t.capture("four_way.pcap"),

@@ -1,0 +1,260 @@
+#include "db/summaries.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/siphash.h"
+
+#define HOUR_NS INT64_C(3600000000000)
+/* the same in SQL, rounded down for times before 1970, too */
+#define HOUR_OF(ns)                                                           \
+	"(" ns " - (" ns " % 3600000000000 + 3600000000000) % 3600000000000)" \
+	" / 3600000000000"
+
+enum {
+	CONNECTIONS,
+	BYTES,
+	RETRANSMITTED,
+	MISSING,
+	RST_IN_WINDOW,
+	RST_OUT_OF_WINDOW,
+	TIME_WAIT_RESTARTS,
+	SUMS
+};
+enum { FINDING_CONNECTIONS, FINDING_OCCURRENCES, FINDING_SUMS };
+
+/* Of an outcome, or of a code with a severity. */
+struct sum {
+	int64_t hour, of; /* outcome id; code * SEVERITIES + severity, below 0: -1 less that */
+	int64_t value[SUMS];
+	bool used;
+};
+
+enum { PLACES = 8192, FILLED = PLACES / 2 };
+
+struct summaries {
+	sqlite3 *db;
+	int64_t recording_id;
+	uint8_t key[SIPHASH_KEY_BYTES]; /* hours come from captures */
+	size_t count;
+	struct sum sum[PLACES]; /* hash table, open addressing */
+};
+
+#define ADD_SUMS                                                               \
+	" ON CONFLICT(recording_id, hour, outcome_id) DO UPDATE SET"           \
+	" connections = connections + excluded.connections,"                   \
+	" bytes = bytes + excluded.bytes,"                                     \
+	" retransmitted = retransmitted + excluded.retransmitted,"             \
+	" missing = missing + excluded.missing,"                               \
+	" rst_in_window = rst_in_window + excluded.rst_in_window,"             \
+	" rst_out_of_window = rst_out_of_window + excluded.rst_out_of_window," \
+	" time_wait_restarts = time_wait_restarts + excluded.time_wait_restarts"
+
+#define ADD_FINDINGS                                                        \
+	" ON CONFLICT(recording_id, hour, code_id, severity) DO UPDATE SET" \
+	" connections = connections + excluded.connections,"                \
+	" occurrences = occurrences + excluded.occurrences"
+
+static const char sums_sql[] = "INSERT INTO summaries VALUES(?,?,?,?,?,?,?,?,?,?)" ADD_SUMS;
+
+static const char findings_sql[] = "INSERT INTO finding_summaries VALUES(?,?,?,?,?,?)" ADD_FINDINGS;
+
+struct summaries *summaries_new(sqlite3 *db, struct error *err)
+{
+	struct summaries *s = calloc(1, sizeof(*s));
+
+	if (!s) {
+		error_set(err, "out of memory");
+		return NULL;
+	}
+	s->db = db;
+	sqlite3_randomness(sizeof(s->key), s->key);
+	return s;
+}
+
+void summaries_free(struct summaries *s)
+{
+	free(s);
+}
+
+static void forget(struct summaries *s)
+{
+	memset(s->sum, 0, sizeof(s->sum));
+	s->count = 0;
+}
+
+void summaries_begin(struct summaries *s, int64_t recording_id)
+{
+	s->recording_id = recording_id;
+	forget(s);
+}
+
+static struct sum *sum_of(struct summaries *s, int64_t hour, int64_t of)
+{
+	int64_t key[2] = {hour, of};
+	size_t at = (size_t)siphash(s->key, key, sizeof(key)) % PLACES;
+
+	while (s->sum[at].used && (s->sum[at].hour != hour || s->sum[at].of != of))
+		at = (at + 1) % PLACES;
+	if (!s->sum[at].used) {
+		s->sum[at] = (struct sum){.hour = hour, .of = of, .used = true};
+		s->count++;
+	}
+	return &s->sum[at];
+}
+
+static int64_t hour_of(int64_t ns)
+{
+	return ns / HOUR_NS - (ns % HOUR_NS < 0);
+}
+
+/* All findings of one code and severity count the connection once. */
+static void add_findings(struct summaries *s, const struct verdict *v)
+{
+	for (size_t i = 0; i < v->finding_count; i++) {
+		const struct finding *f = &v->findings[i];
+		struct sum *sum = sum_of(s, hour_of(v->first_ns),
+					 -1 - (f->code * SEVERITIES + f->severity));
+		bool told = false;
+
+		for (size_t n = 0; n < i; n++)
+			told |= v->findings[n].code == f->code &&
+				v->findings[n].severity == f->severity;
+		sum->value[FINDING_CONNECTIONS] += !told;
+		sum->value[FINDING_OCCURRENCES] += (int64_t)f->count;
+	}
+}
+
+bool summaries_add(struct summaries *s, const struct verdict *v, int64_t outcome_id,
+		   struct error *err)
+{
+	const struct verdict_direction *i = &v->dir[SIDE_INITIATOR], *r = &v->dir[SIDE_RESPONDER];
+	struct sum *sum;
+
+	if (s->count + 1 + v->finding_count >= FILLED && !summaries_flush(s, err))
+		return false;
+	sum = sum_of(s, hour_of(v->first_ns), outcome_id);
+	sum->value[CONNECTIONS]++;
+	sum->value[BYTES] += (int64_t)(i->bytes + r->bytes);
+	sum->value[RETRANSMITTED] += (int64_t)(i->retransmitted + r->retransmitted);
+	sum->value[MISSING] += (int64_t)(i->missing + r->missing);
+	sum->value[RST_IN_WINDOW] += (int64_t)v->rst_in_window;
+	sum->value[RST_OUT_OF_WINDOW] += (int64_t)v->rst_out_of_window;
+	sum->value[TIME_WAIT_RESTARTS] += (int64_t)v->time_wait_restarts;
+	if (v->finding_count > 0)
+		add_findings(s, v);
+	return true;
+}
+
+static void bind_sum(const struct summaries *s, sqlite3_stmt *statement, const struct sum *sum)
+{
+	int column = 1, sums = sum->of < 0 ? FINDING_SUMS : SUMS;
+	int64_t code = -1 - sum->of;
+
+	sqlite3_bind_int64(statement, column++, s->recording_id);
+	sqlite3_bind_int64(statement, column++, sum->hour);
+	if (sum->of < 0) {
+		sqlite3_bind_int64(statement, column++, code / SEVERITIES);
+		sqlite3_bind_int64(statement, column++, code % SEVERITIES);
+	} else {
+		sqlite3_bind_int64(statement, column++, sum->of);
+	}
+	for (int i = 0; i < sums; i++)
+		sqlite3_bind_int64(statement, column++, sum->value[i]);
+}
+
+/* Those of outcomes, or those of findings. */
+static bool write_sums(struct summaries *s, bool findings, struct error *err)
+{
+	sqlite3_stmt *statement;
+	bool good = sqlite3_prepare_v2(s->db, findings ? findings_sql : sums_sql, -1, &statement,
+				       NULL) == SQLITE_OK;
+
+	for (size_t i = 0; good && i < PLACES; i++) {
+		const struct sum *sum = &s->sum[i];
+
+		if (!sum->used || (sum->of < 0) != findings)
+			continue;
+		bind_sum(s, statement, sum);
+		good = sqlite3_step(statement) == SQLITE_DONE;
+		sqlite3_reset(statement);
+	}
+	if (!good)
+		error_set(err, "%s", sqlite3_errmsg(s->db));
+	sqlite3_finalize(statement);
+	return good;
+}
+
+bool summaries_flush(struct summaries *s, struct error *err)
+{
+	if (s->count > 0 && (!write_sums(s, false, err) || !write_sums(s, true, err)))
+		return false;
+	forget(s);
+	return true;
+}
+
+/* ---- from the rows ---- */
+
+/* ?1 recording, ?2 to ?3 connections, ?4 the sign. */
+static const char *const count_sql[] = {
+	"INSERT INTO summaries SELECT ?1, " HOUR_OF(
+		"c.first_ns") " AS hour, c.outcome_id,"
+			      " ?4 * count(*), ?4 * sum(c.bytes_initiator + c.bytes_responder),"
+			      " ?4 * coalesce(sum(l.retransmitted_initiator + "
+			      "l.retransmitted_responder), 0),"
+			      " ?4 * coalesce(sum(l.missing_initiator + l.missing_responder), 0),"
+			      " ?4 * coalesce(sum(s.in_window), 0), ?4 * "
+			      "coalesce(sum(s.out_of_window), 0),"
+			      " ?4 * coalesce(sum(u.restarts), 0)"
+			      " FROM connections AS c LEFT JOIN losses AS l ON l.connection_id = "
+			      "c.id"
+			      " LEFT JOIN resets AS s ON s.connection_id = c.id"
+			      " LEFT JOIN reuses AS u ON u.connection_id = c.id"
+			      " WHERE c.id BETWEEN ?2 AND ?3 GROUP BY 2, 3" ADD_SUMS,
+
+	"INSERT INTO finding_summaries SELECT ?1, " HOUR_OF(
+		"c.first_ns") " AS hour, f.code_id,"
+			      " f.severity, ?4 * count(DISTINCT f.connection_id), ?4 * sum(f.count)"
+			      " FROM finding_rows AS f JOIN connections AS c ON c.id = "
+			      "f.connection_id"
+			      " WHERE f.connection_id BETWEEN ?2 AND ?3 GROUP BY 2, 3, "
+			      "4" ADD_FINDINGS,
+
+	"DELETE FROM summaries WHERE recording_id = ?1 AND connections = 0",
+	"DELETE FROM finding_summaries WHERE recording_id = ?1 AND connections = 0",
+};
+
+static bool count_rows(sqlite3 *db, int64_t recording_id, int64_t first, int64_t last, int sign,
+		       struct error *err)
+{
+	bool good = true;
+
+	for (size_t i = 0; good && i < sizeof(count_sql) / sizeof(count_sql[0]); i++) {
+		sqlite3_stmt *s;
+
+		good = sqlite3_prepare_v2(db, count_sql[i], -1, &s, NULL) == SQLITE_OK;
+		sqlite3_bind_int64(s, 1, recording_id);
+		if (sqlite3_bind_parameter_count(s) > 1) {
+			sqlite3_bind_int64(s, 2, first);
+			sqlite3_bind_int64(s, 3, last);
+			sqlite3_bind_int(s, 4, sign);
+		}
+		good = good && sqlite3_step(s) == SQLITE_DONE;
+		if (!good)
+			error_set(err, "%s", sqlite3_errmsg(db));
+		sqlite3_finalize(s);
+	}
+	return good;
+}
+
+bool summaries_subtract(sqlite3 *db, int64_t recording_id, int64_t first, int64_t last,
+			struct error *err)
+{
+	return count_rows(db, recording_id, first, last, -1, err);
+}
+
+bool summaries_count(sqlite3 *db, int64_t recording_id, int64_t first, int64_t last,
+		     struct error *err)
+{
+	return count_rows(db, recording_id, first, last, 1, err);
+}
