@@ -28,7 +28,7 @@ static const char *const statement_sql[STORE_STATEMENTS] = {
 	[ADD_DWELLS] = "INSERT INTO dwells VALUES(?,?,?,?,?,?,?)",
 	[ADD_STATE] = "INSERT INTO states VALUES(?,?,?,?,?,?)",
 	[ADD_LADDER] = "INSERT INTO ladders VALUES(?,?)",
-	[ADD_FINDING] = "INSERT INTO finding_rows VALUES(?,?,?,?,?,?,?,?,?,?)",
+	[ADD_FINDING] = "INSERT INTO finding_rows VALUES(?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_MARK_HIT] = "INSERT INTO mark_hits VALUES(?,?,?,?,?,?,?,?,?)",
 };
 
@@ -278,6 +278,20 @@ static bool add_states(struct store *store, const struct verdict *v, int64_t id,
 	return true;
 }
 
+/* Details have numbers in them, but for nDPI's risks: a few sentences, each of many connections. */
+static bool bind_detail(struct store *store, sqlite3_stmt *s, const struct finding *f,
+			struct error *err)
+{
+	int64_t id = 0;
+
+	if (f->code == FINDING_DPI_RISK &&
+	    !dictionary_detail(store->dictionaries, f->detail, &id, err))
+		return store_failed(store, err);
+	sqlite3_bind_text(s, 10, id == 0 ? f->detail : "", -1, SQLITE_STATIC);
+	bind_id(s, 11, id);
+	return true;
+}
+
 static bool add_findings(struct store *store, const struct verdict *v, int64_t id,
 			 struct error *err)
 {
@@ -301,7 +315,8 @@ static bool add_findings(struct store *store, const struct verdict *v, int64_t i
 			sqlite3_bind_null(s, 7);
 		sqlite3_bind_int64(s, 8, store->capture_base + f->file);
 		bind_count(s, 9, f->count);
-		sqlite3_bind_text(s, 10, f->detail, -1, SQLITE_STATIC);
+		if (!bind_detail(store, s, f, err))
+			return false;
 		if (!run(store, ADD_FINDING, err))
 			return false;
 	}

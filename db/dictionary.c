@@ -9,9 +9,15 @@
 #include "db/id_cache.h"
 #include "db/path.h"
 
-enum { HOST_WORDS = 3, OUTCOME_WORDS = 1, APPLICATION_WORDS = 2 };
+enum { HOST_WORDS = 3, OUTCOME_WORDS = 1, APPLICATION_WORDS = 2, DETAIL_WORDS = 2 };
 enum { PATH_WORDS = 3 + (sizeof(struct tunnel) + 7) / 8 };
-enum { HOST_SETS = 16384, PATH_SETS = 256, OUTCOME_SETS = 256, APPLICATION_SETS = 1024 };
+enum {
+	HOST_SETS = 16384,
+	PATH_SETS = 256,
+	OUTCOME_SETS = 256,
+	APPLICATION_SETS = 1024,
+	DETAIL_SETS = 64
+};
 enum { PATH_KEY_MAX = 2 * VLANS_TEXT_MAX + TUNNEL_TEXT_MAX + 16 };
 
 static const char *const find_sql[DICTIONARIES] = {
@@ -21,6 +27,7 @@ static const char *const find_sql[DICTIONARIES] = {
 	[DICTIONARY_APPLICATIONS] =
 		("SELECT id FROM applications"
 		 " WHERE name = ?1 AND category IS ?2 AND guessed = ?3 AND server_name IS ?4"),
+	[DICTIONARY_DETAILS] = "SELECT id FROM finding_details WHERE text = ?1",
 };
 
 static const char *const insert_sql[DICTIONARIES] = {
@@ -38,6 +45,7 @@ static const char *const insert_sql[DICTIONARIES] = {
 		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[DICTIONARY_APPLICATIONS] = "INSERT INTO applications(name, category, guessed, server_name)"
 				    " VALUES(?1, ?2, ?3, ?4)",
+	[DICTIONARY_DETAILS] = "INSERT INTO finding_details(text) VALUES(?1)",
 };
 
 static const char *const empty_sql[DICTIONARIES] = {
@@ -45,13 +53,14 @@ static const char *const empty_sql[DICTIONARIES] = {
 	[DICTIONARY_PATHS] = "SELECT NOT EXISTS(SELECT 1 FROM paths)",
 	[DICTIONARY_OUTCOMES] = "SELECT NOT EXISTS(SELECT 1 FROM outcomes)",
 	[DICTIONARY_APPLICATIONS] = "SELECT NOT EXISTS(SELECT 1 FROM applications)",
+	[DICTIONARY_DETAILS] = "SELECT NOT EXISTS(SELECT 1 FROM finding_details)",
 };
 
 struct dictionaries {
 	sqlite3 *db;
 	struct id_cache cache[DICTIONARIES];
 	sqlite3_stmt *find[DICTIONARIES], *insert[DICTIONARIES], *empty[DICTIONARIES];
-	/* of application_key, at random: server names come from the wire */
+	/* of texts, at random: server names come from the wire */
 	uint8_t hash_key[APPLICATION_WORDS][SIPHASH_KEY_BYTES];
 };
 
@@ -63,7 +72,8 @@ struct dictionaries *dictionaries_new(sqlite3 *db, struct error *err)
 	    !id_cache_init(&d->cache[DICTIONARY_PATHS], PATH_WORDS, PATH_SETS) ||
 	    !id_cache_init(&d->cache[DICTIONARY_OUTCOMES], OUTCOME_WORDS, OUTCOME_SETS) ||
 	    !id_cache_init(&d->cache[DICTIONARY_APPLICATIONS], APPLICATION_WORDS,
-			   APPLICATION_SETS)) {
+			   APPLICATION_SETS) ||
+	    !id_cache_init(&d->cache[DICTIONARY_DETAILS], DETAIL_WORDS, DETAIL_SETS)) {
 		error_set(err, "out of memory");
 		dictionaries_free(d);
 		return NULL;
@@ -364,6 +374,30 @@ bool dictionary_application(struct dictionaries *d, const struct application *a,
 	if (*id == 0) {
 		bind_application(d->insert[DICTIONARY_APPLICATIONS], a);
 		if (!insert_id(d, DICTIONARY_APPLICATIONS, id, err))
+			return false;
+	}
+	id_cache_put(cache, key, *id);
+	return true;
+}
+
+bool dictionary_detail(struct dictionaries *d, const char *detail, int64_t *id, struct error *err)
+{
+	struct id_cache *cache = &d->cache[DICTIONARY_DETAILS];
+	size_t length = strlen(detail);
+	uint64_t key[DETAIL_WORDS];
+
+	for (int word = 0; word < DETAIL_WORDS; word++)
+		key[word] = siphash(d->hash_key[word], detail, length);
+	*id = id_cache_get(cache, key);
+	if (*id != 0)
+		return true;
+	sqlite3_bind_text(d->find[DICTIONARY_DETAILS], 1, detail, (int)length, SQLITE_STATIC);
+	if (!find_id(d, DICTIONARY_DETAILS, id, err))
+		return false;
+	if (*id == 0) {
+		sqlite3_bind_text(d->insert[DICTIONARY_DETAILS], 1, detail, (int)length,
+				  SQLITE_STATIC);
+		if (!insert_id(d, DICTIONARY_DETAILS, id, err))
 			return false;
 	}
 	id_cache_put(cache, key, *id);

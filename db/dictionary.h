@@ -1,4 +1,5 @@
-/* Dictionaries of the database: hosts, paths, outcomes and applications, each value stored once.
+/* Dictionaries of the database: hosts, paths, outcomes, applications and details of findings,
+ * each value stored once.
  *
  * A bounded cache in front of each turns a value into its id without asking SQLite; what is not in
  * the cache is looked up, and inserted where it is new. Ids are only good inside one transaction. */
@@ -19,6 +20,7 @@ enum dictionary_kind {
 	DICTIONARY_PATHS,
 	DICTIONARY_OUTCOMES,
 	DICTIONARY_APPLICATIONS,
+	DICTIONARY_DETAILS,
 	DICTIONARIES
 };
 
@@ -41,5 +43,7 @@ bool dictionary_outcome(struct dictionaries *d, const struct verdict *verdict,
 /* Name, category, guessed, server name; *id is 0 where the application has no name or is NULL. */
 bool dictionary_application(struct dictionaries *d, const struct application *application,
 			    int64_t *id, struct error *err);
+/* A sentence that many findings share. */
+bool dictionary_detail(struct dictionaries *d, const char *detail, int64_t *id, struct error *err);
 
 #endif

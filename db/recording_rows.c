@@ -130,6 +130,7 @@ static const char drop_all_sql[] =
 	"DELETE FROM reuses; DELETE FROM resets; DELETE FROM silences; DELETE FROM losses; DELETE "
 	"FROM connections;"
 	"DELETE FROM summaries; DELETE FROM finding_summaries;"
+	"DELETE FROM finding_details;"
 	"DELETE FROM hosts; DELETE FROM paths; DELETE FROM outcomes; DELETE FROM applications;";
 
 static const char drop_linktypes_sql[] = "DELETE FROM capture_linktypes WHERE capture_id IN"
@@ -231,7 +232,9 @@ bool recording_drop_orphans(struct store *store, struct error *err)
 		"DELETE FROM paths WHERE id NOT IN"
 		" (SELECT path_id FROM connections WHERE path_id IS NOT NULL);"
 		"DELETE FROM applications WHERE id NOT IN"
-		" (SELECT application_id FROM connections WHERE application_id IS NOT NULL);";
+		" (SELECT application_id FROM connections WHERE application_id IS NOT NULL);"
+		"DELETE FROM finding_details WHERE id NOT IN"
+		" (SELECT detail_id FROM finding_rows WHERE detail_id IS NOT NULL);";
 
 	return schema_run(store->file.db, sql, err) || store_failed(store, err);
 }

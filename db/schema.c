@@ -305,6 +305,13 @@ static const char *const table_sql_4[] = {
 	" PRIMARY KEY(recording_id, hour, code_id, severity)"
 	") STRICT, WITHOUT ROWID",
 
+	"CREATE TABLE finding_details("
+	" id INTEGER PRIMARY KEY,"
+	" text TEXT NOT NULL UNIQUE"
+	") STRICT",
+
+	"ALTER TABLE finding_rows ADD COLUMN detail_id INTEGER REFERENCES finding_details(id)",
+
 	"CREATE TABLE connections_4("
 	" id INTEGER PRIMARY KEY,"
 	" outcome_id INTEGER NOT NULL REFERENCES outcomes(id),"

@@ -199,9 +199,10 @@ static void append_findings(sqlite3_str *sql)
 				   " f.ts_ns AS ts_ns,\n"
 				   " f.packet AS packet,\n"
 				   " f.count AS count,\n"
-				   " f.detail AS detail\n"
+				   " coalesce(d.text, f.detail) AS detail\n"
 				   "FROM finding_rows AS f\n"
-				   " LEFT JOIN finding_codes AS k ON k.id = f.code_id;\n");
+				   " LEFT JOIN finding_codes AS k ON k.id = f.code_id\n"
+				   " LEFT JOIN finding_details AS d ON d.id = f.detail_id;\n");
 }
 
 static void append_found(sqlite3_str *sql)

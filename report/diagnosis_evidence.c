@@ -306,10 +306,13 @@ static void write_detail(char *out, size_t size, sqlite3_stmt *s)
 static bool find_finding(struct diagnosis_walk *w, enum diagnosis_code code,
 			 struct diagnosis_example *e)
 {
-	sqlite3_stmt *s = walk_prepare(w, "SELECT f.code_id, f.ts_ns, f.packet, f.detail, p.path"
-					  " FROM finding_rows AS f JOIN captures AS p"
-					  " ON p.id = f.capture_id WHERE f.connection_id = ?1"
-					  " ORDER BY f.position");
+	sqlite3_stmt *s = walk_prepare(
+		w, "SELECT f.code_id, f.ts_ns, f.packet,"
+		   " coalesce((SELECT text FROM finding_details WHERE id = f.detail_id), f.detail),"
+		   " p.path"
+		   " FROM finding_rows AS f JOIN captures AS p"
+		   " ON p.id = f.capture_id WHERE f.connection_id = ?1"
+		   " ORDER BY f.position");
 	uint32_t wanted = rule_findings(code);
 	bool good = s != NULL, found = false;
 

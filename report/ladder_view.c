@@ -347,7 +347,9 @@ struct ladder_view *ladder_view_read(struct store *store, int64_t id, struct err
 		" JOIN captures AS p ON p.id = c.capture_id JOIN recordings AS r"
 		" ON r.id = p.recording_id LEFT JOIN paths AS w ON w.id = c.path_id WHERE c.id = ?";
 	static const char findings[] =
-		"SELECT k.code, f.severity, f.side, f.ts_ns, f.packet, f.count, f.detail, k.title,"
+		"SELECT k.code, f.severity, f.side, f.ts_ns, f.packet, f.count,"
+		" coalesce((SELECT text FROM finding_details WHERE id = f.detail_id), f.detail),"
+		" k.title,"
 		" k.advice, k.basis, p.position FROM finding_rows AS f JOIN finding_codes AS k"
 		" ON k.id = f.code_id JOIN captures AS p ON p.id = f.capture_id"
 		" WHERE f.connection_id = ? ORDER BY f.severity DESC, f.position";

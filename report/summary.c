@@ -252,7 +252,9 @@ static bool read_example(struct reader *reader, sqlite3_stmt *row)
 }
 
 static const char example_sql[] =
-	"SELECT k.code, k.title, k.advice, k.basis, f.ts_ns, f.packet, f.side, f.detail, p.path,"
+	"SELECT k.code, k.title, k.advice, k.basis, f.ts_ns, f.packet, f.side,"
+	" coalesce((SELECT text FROM finding_details WHERE id = f.detail_id), f.detail),"
+	" p.path,"
 	" hi.address, c.initiator_port, hr.address, c.responder_port"
 	" FROM finding_rows AS f"
 	" JOIN finding_codes AS k ON k.id = f.code_id"
