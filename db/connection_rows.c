@@ -19,6 +19,7 @@ static const char *const statement_sql[STORE_STATEMENTS] = {
 		" half_close_bytes, handshake_rtt_ns, end_back_ns, time_wait_observed_ns,"
 		" application_id)"
 		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[FIND_OUTCOME] = "SELECT outcome_id FROM connections WHERE id = ?1",
 	[SETTLE_CONNECTION] =
 		"UPDATE connections SET outcome_id = ?2, time_wait_observed_ns = ?3 WHERE id = ?1",
 	[ADD_LOSSES] = "INSERT INTO losses VALUES(?,?,?,?,?,?,?,?)",
@@ -373,16 +374,34 @@ static bool add_ladder(struct store *store, const struct verdict *v, int64_t id,
 	return run(store, ADD_LADDER, err);
 }
 
+/* *outcome: 0 where the connection is not there any more. */
+static bool find_outcome(struct store *store, int64_t id, int64_t *outcome, struct error *err)
+{
+	sqlite3_stmt *s = store->statement[FIND_OUTCOME];
+	int step;
+
+	sqlite3_bind_int64(s, 1, id);
+	step = sqlite3_step(s);
+	*outcome = step == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
+	sqlite3_reset(s);
+	return step == SQLITE_ROW || step == SQLITE_DONE || store_failed(store, err);
+}
+
 bool connection_settle(struct store *store, const struct verdict *verdict, struct error *err)
 {
+	int64_t id = store->first_connection + (int64_t)verdict->number - 1, before, outcome;
 	sqlite3_stmt *s = store->statement[SETTLE_CONNECTION];
-	int64_t outcome;
 
 	if (!verdict_is_regular(verdict))
 		return connection_add(store, verdict, err);
 	if (!dictionary_outcome(store->dictionaries, verdict, TIMELINE_REGULAR, &outcome, err))
 		return store_failed(store, err);
-	sqlite3_bind_int64(s, 1, store->first_connection + (int64_t)verdict->number - 1);
+	if (!find_outcome(store, id, &before, err))
+		return false;
+	if (before != 0 && before != outcome &&
+	    !summaries_move(store->summaries, verdict, before, outcome, err))
+		return store_failed(store, err);
+	sqlite3_bind_int64(s, 1, id);
 	sqlite3_bind_int64(s, 2, outcome);
 	bind_ns(s, 3, observed_to_store(store, verdict));
 	return run(store, SETTLE_CONNECTION, err);

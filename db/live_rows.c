@@ -142,6 +142,7 @@ bool live_rows_begin(struct live_file *file, int64_t now_ns, struct error *err)
 	    !marks_add(store, &file->recording, err) || !connection_prepare(store, err) ||
 	    !live_rows_dictionaries(file, true, err))
 		return false;
+	summaries_begin(store->summaries, store->recording_id);
 	file->first_id = store->first_connection;
 	store->first_connection -= (int64_t)file->number_base;
 	sqlite3_snprintf(sizeof(sql), sql,
@@ -233,6 +234,8 @@ bool live_rows_update(struct live_file *file, const struct live_counts *counts, 
 	for (size_t i = 0; i < feed_file_count(file->feed); i++)
 		if (!feed_tell(file->feed, i, &counts->interface[i], err))
 			return false;
+	if (!summaries_flush(store->summaries, err))
+		return store_failed(store, err);
 	if (!recording_finish(store, &file->recording, &counts->decoded, &counts->engine, err) ||
 	    !update_drops(file, counts, err))
 		return false;

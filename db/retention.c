@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "db/schema.h"
+#include "db/summaries.h"
 
 enum { STEP_MIN = 500, STEP_MAX = 20000, HOSTS_STEP = 2000, PAGES_STEP = 2000 };
 /* Hosts are looked at when this many connections have gone. */
@@ -59,7 +60,8 @@ static bool expire(struct retention *r, sqlite3 *db, int64_t before_ns, uint64_t
 {
 	int64_t gone;
 
-	if (!choose(db, before_ns, count, err) || !schema_run(db, delete_sql, err))
+	if (!choose(db, before_ns, count, err) || !summaries_subtract_expired(db, err) ||
+	    !schema_run(db, delete_sql, err))
 		return false;
 	gone = sqlite3_changes64(db); /* of the last statement */
 	r->expired += (uint64_t)gone;
@@ -74,6 +76,8 @@ static bool drop_orphans(struct retention *r, sqlite3 *db, struct error *err)
 	static const char others[] =
 		"DELETE FROM applications WHERE id NOT IN"
 		" (SELECT application_id FROM connections WHERE application_id IS NOT NULL);"
+		"DELETE FROM finding_details WHERE id NOT IN"
+		" (SELECT detail_id FROM finding_rows WHERE detail_id IS NOT NULL);"
 		"DELETE FROM recordings WHERE live AND (finished OR interrupted) AND NOT EXISTS"
 		" (SELECT 1 FROM connections WHERE id BETWEEN first_connection AND last_connection)"
 		" AND id < (SELECT max(id) FROM recordings);"

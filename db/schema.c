@@ -427,8 +427,7 @@ bool schema_create(sqlite3 *db, struct error *err)
 {
 	return create_tables(db, table_sql, sizeof(table_sql) / sizeof(table_sql[0]), err) &&
 	       create_tables_2(db, err) && schema_create_live(db, err) &&
-	       create_tables_4(db, err) &&
-	       schema_create_views(db, err) &&
+	       create_tables_4(db, err) && schema_create_views(db, err) &&
 	       pragma_set(db, "application_id", SCHEMA_APPLICATION_ID, err) &&
 	       pragma_set(db, "user_version", SCHEMA_VERSION, err);
 }
@@ -446,27 +445,6 @@ static int version_of(sqlite3 *db)
 	return version;
 }
 
-/* Version 3 had no summaries: they are counted from the rows. */
-static bool count_recordings(sqlite3 *db, struct error *err)
-{
-	sqlite3_stmt *s;
-	bool good = true;
-	int step = SQLITE_ERROR;
-
-	if (sqlite3_prepare_v2(db,
-			       "SELECT id, first_connection, last_connection FROM recordings"
-			       " WHERE first_connection IS NOT NULL",
-			       -1, &s, NULL) != SQLITE_OK)
-		return error_set(err, "%s", sqlite3_errmsg(db));
-	while (good && (step = sqlite3_step(s)) == SQLITE_ROW)
-		good = summaries_count(db, sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1),
-				       sqlite3_column_int64(s, 2), err);
-	if (good && step != SQLITE_DONE)
-		good = error_set(err, "%s", sqlite3_errmsg(db));
-	sqlite3_finalize(s);
-	return good;
-}
-
 /* Version 1 knew no applications: its table of them is empty. */
 bool schema_migrate(sqlite3 *db, struct error *err)
 {
@@ -480,7 +458,7 @@ bool schema_migrate(sqlite3 *db, struct error *err)
 	if (version < 3 && !schema_create_live(db, err))
 		return false;
 	return create_tables_4(db, err) && schema_create_views(db, err) &&
-	       schema_create_indexes(db, err) && count_recordings(db, err) &&
+	       schema_create_indexes(db, err) && summaries_count_all(db, err) &&
 	       pragma_set(db, "user_version", SCHEMA_VERSION, err);
 }
 

@@ -78,6 +78,8 @@ void store_rollback(struct store *store)
 {
 	writer_abandon(store->writer);
 	store->writer = NULL;
+	if (store->summaries)
+		summaries_forget(store->summaries);
 	if (!sqlite3_get_autocommit(store->file.db))
 		sqlite3_exec(store->file.db, "ROLLBACK", NULL, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/siphash.h"
+#include "db/schema.h"
 
 #define HOUR_NS INT64_C(3600000000000)
 /* the same in SQL, rounded down for times before 1970, too */
@@ -36,6 +37,7 @@ struct summaries {
 	sqlite3 *db;
 	int64_t recording_id;
 	uint8_t key[SIPHASH_KEY_BYTES]; /* hours come from captures */
+	bool moved;                     /* some row may have come to nothing */
 	size_t count;
 	struct sum sum[PLACES]; /* hash table, open addressing */
 };
@@ -77,16 +79,18 @@ void summaries_free(struct summaries *s)
 	free(s);
 }
 
-static void forget(struct summaries *s)
+void summaries_forget(struct summaries *s)
 {
-	memset(s->sum, 0, sizeof(s->sum));
+	if (s->count > 0)
+		memset(s->sum, 0, sizeof(s->sum));
 	s->count = 0;
+	s->moved = false;
 }
 
 void summaries_begin(struct summaries *s, int64_t recording_id)
 {
 	s->recording_id = recording_id;
-	forget(s);
+	summaries_forget(s);
 }
 
 static struct sum *sum_of(struct summaries *s, int64_t hour, int64_t of)
@@ -125,22 +129,37 @@ static void add_findings(struct summaries *s, const struct verdict *v)
 	}
 }
 
+static void add_outcome(struct summaries *s, const struct verdict *v, int64_t outcome_id, int sign)
+{
+	const struct verdict_direction *i = &v->dir[SIDE_INITIATOR], *r = &v->dir[SIDE_RESPONDER];
+	struct sum *sum = sum_of(s, hour_of(v->first_ns), outcome_id);
+
+	sum->value[CONNECTIONS] += sign;
+	sum->value[BYTES] += sign * (int64_t)(i->bytes + r->bytes);
+	sum->value[RETRANSMITTED] += sign * (int64_t)(i->retransmitted + r->retransmitted);
+	sum->value[MISSING] += sign * (int64_t)(i->missing + r->missing);
+	sum->value[RST_IN_WINDOW] += sign * (int64_t)v->rst_in_window;
+	sum->value[RST_OUT_OF_WINDOW] += sign * (int64_t)v->rst_out_of_window;
+	sum->value[TIME_WAIT_RESTARTS] += sign * (int64_t)v->time_wait_restarts;
+}
+
+bool summaries_move(struct summaries *s, const struct verdict *v, int64_t from, int64_t to,
+		    struct error *err)
+{
+	if (s->count + 2 >= FILLED && !summaries_flush(s, err))
+		return false;
+	add_outcome(s, v, from, -1);
+	add_outcome(s, v, to, 1);
+	s->moved = true;
+	return true;
+}
+
 bool summaries_add(struct summaries *s, const struct verdict *v, int64_t outcome_id,
 		   struct error *err)
 {
-	const struct verdict_direction *i = &v->dir[SIDE_INITIATOR], *r = &v->dir[SIDE_RESPONDER];
-	struct sum *sum;
-
 	if (s->count + 1 + v->finding_count >= FILLED && !summaries_flush(s, err))
 		return false;
-	sum = sum_of(s, hour_of(v->first_ns), outcome_id);
-	sum->value[CONNECTIONS]++;
-	sum->value[BYTES] += (int64_t)(i->bytes + r->bytes);
-	sum->value[RETRANSMITTED] += (int64_t)(i->retransmitted + r->retransmitted);
-	sum->value[MISSING] += (int64_t)(i->missing + r->missing);
-	sum->value[RST_IN_WINDOW] += (int64_t)v->rst_in_window;
-	sum->value[RST_OUT_OF_WINDOW] += (int64_t)v->rst_out_of_window;
-	sum->value[TIME_WAIT_RESTARTS] += (int64_t)v->time_wait_restarts;
+	add_outcome(s, v, outcome_id, 1);
 	if (v->finding_count > 0)
 		add_findings(s, v);
 	return true;
@@ -189,72 +208,79 @@ bool summaries_flush(struct summaries *s, struct error *err)
 {
 	if (s->count > 0 && (!write_sums(s, false, err) || !write_sums(s, true, err)))
 		return false;
-	forget(s);
+	if (s->moved && !schema_run(s->db, "DELETE FROM summaries WHERE connections = 0", err))
+		return false;
+	summaries_forget(s);
 	return true;
 }
 
 /* ---- from the rows ---- */
 
-/* ?1 recording, ?2 to ?3 connections, ?4 the sign. */
-static const char *const count_sql[] = {
-	"INSERT INTO summaries SELECT ?1, " HOUR_OF(
-		"c.first_ns") " AS hour, c.outcome_id,"
-			      " ?4 * count(*), ?4 * sum(c.bytes_initiator + c.bytes_responder),"
-			      " ?4 * coalesce(sum(l.retransmitted_initiator + "
-			      "l.retransmitted_responder), 0),"
-			      " ?4 * coalesce(sum(l.missing_initiator + l.missing_responder), 0),"
-			      " ?4 * coalesce(sum(s.in_window), 0), ?4 * "
-			      "coalesce(sum(s.out_of_window), 0),"
-			      " ?4 * coalesce(sum(u.restarts), 0)"
-			      " FROM connections AS c LEFT JOIN losses AS l ON l.connection_id = "
-			      "c.id"
-			      " LEFT JOIN resets AS s ON s.connection_id = c.id"
-			      " LEFT JOIN reuses AS u ON u.connection_id = c.id"
-			      " WHERE c.id BETWEEN ?2 AND ?3 GROUP BY 2, 3" ADD_SUMS,
+/* Sums over the connections c that fit, times a sign. */
+#define COUNT_OUTCOMES(where, sign)                                                              \
+	"INSERT INTO summaries SELECT p.recording_id, " HOUR_OF(                                 \
+		"c.first_ns") " AS hour,"                                                        \
+			      " c.outcome_id, " sign " * count(*), " sign                        \
+			      " * sum(c.bytes_initiator + c.bytes_responder),"                   \
+			      " " sign " * coalesce(sum(l.retransmitted_initiator + "            \
+				       "l.retransmitted_responder), 0),"                         \
+			      " " sign                                                           \
+			      " * coalesce(sum(l.missing_initiator + l.missing_responder), 0),"  \
+			      " " sign " * coalesce(sum(s.in_window), 0), " sign                 \
+			      " * coalesce(sum(s.out_of_window), 0),"                            \
+			      " " sign " * coalesce(sum(u.restarts), 0)"                         \
+			      " FROM connections AS c JOIN captures AS p ON p.id = c.capture_id" \
+			      " LEFT JOIN losses AS l ON l.connection_id = c.id"                 \
+			      " LEFT JOIN resets AS s ON s.connection_id = c.id"                 \
+			      " LEFT JOIN reuses AS u ON u.connection_id = c.id"                 \
+			      " WHERE c.id " where " GROUP BY 1, 2, 3" ADD_SUMS ";"
 
-	"INSERT INTO finding_summaries SELECT ?1, " HOUR_OF(
-		"c.first_ns") " AS hour, f.code_id,"
-			      " f.severity, ?4 * count(DISTINCT f.connection_id), ?4 * sum(f.count)"
-			      " FROM finding_rows AS f JOIN connections AS c ON c.id = "
-			      "f.connection_id"
-			      " WHERE f.connection_id BETWEEN ?2 AND ?3 GROUP BY 2, 3, "
-			      "4" ADD_FINDINGS,
+#define COUNT_FINDINGS(where, sign)                                                               \
+	"INSERT INTO finding_summaries SELECT p.recording_id, " HOUR_OF(                          \
+		"c.first_ns") " AS hour,"                                                         \
+			      " f.code_id, f.severity, " sign                                     \
+			      " * count(DISTINCT f.connection_id), " sign                         \
+			      " * sum(f.count) FROM finding_rows AS f JOIN connections AS c ON "  \
+			      "c.id = f.connection_id"                                            \
+			      " JOIN captures AS p ON p.id = c.capture_id"                        \
+			      " WHERE f.connection_id " where " GROUP BY 1, 2, 3, 4" ADD_FINDINGS \
+			      ";"
 
-	"DELETE FROM summaries WHERE recording_id = ?1 AND connections = 0",
-	"DELETE FROM finding_summaries WHERE recording_id = ?1 AND connections = 0",
-};
+#define DROP_EMPTY                                     \
+	"DELETE FROM summaries WHERE connections = 0;" \
+	"DELETE FROM finding_summaries WHERE connections = 0;"
 
-static bool count_rows(sqlite3 *db, int64_t recording_id, int64_t first, int64_t last, int sign,
-		       struct error *err)
+bool summaries_subtract_one(sqlite3 *db, int64_t id, struct error *err)
 {
+	static const char *const statements[] = {COUNT_OUTCOMES("= ?1", "-1"),
+						 COUNT_FINDINGS("= ?1", "-1")};
 	bool good = true;
 
-	for (size_t i = 0; good && i < sizeof(count_sql) / sizeof(count_sql[0]); i++) {
+	for (int i = 0; good && i < 2; i++) {
 		sqlite3_stmt *s;
 
-		good = sqlite3_prepare_v2(db, count_sql[i], -1, &s, NULL) == SQLITE_OK;
-		sqlite3_bind_int64(s, 1, recording_id);
-		if (sqlite3_bind_parameter_count(s) > 1) {
-			sqlite3_bind_int64(s, 2, first);
-			sqlite3_bind_int64(s, 3, last);
-			sqlite3_bind_int(s, 4, sign);
-		}
+		good = sqlite3_prepare_v2(db, statements[i], -1, &s, NULL) == SQLITE_OK;
+		sqlite3_bind_int64(s, 1, id);
 		good = good && sqlite3_step(s) == SQLITE_DONE;
 		if (!good)
 			error_set(err, "%s", sqlite3_errmsg(db));
 		sqlite3_finalize(s);
 	}
-	return good;
+	return good && schema_run(db, DROP_EMPTY, err);
 }
 
-bool summaries_subtract(sqlite3 *db, int64_t recording_id, int64_t first, int64_t last,
-			struct error *err)
+bool summaries_subtract_expired(sqlite3 *db, struct error *err)
 {
-	return count_rows(db, recording_id, first, last, -1, err);
+	static const char sql[] = COUNT_OUTCOMES("IN temp.expired", "-1")
+		COUNT_FINDINGS("IN temp.expired", "-1") DROP_EMPTY;
+
+	return schema_run(db, sql, err);
 }
 
-bool summaries_count(sqlite3 *db, int64_t recording_id, int64_t first, int64_t last,
-		     struct error *err)
+bool summaries_count_all(sqlite3 *db, struct error *err)
 {
-	return count_rows(db, recording_id, first, last, 1, err);
+	static const char sql[] = COUNT_OUTCOMES("IS NOT NULL", "1")
+		COUNT_FINDINGS("IS NOT NULL", "1");
+
+	return schema_run(db, sql, err);
 }

@@ -20,18 +20,21 @@ void summaries_free(struct summaries *summaries); /* NULL is fine */
 
 /* A recording begins: forgets what was not flushed. */
 void summaries_begin(struct summaries *summaries, int64_t recording_id);
+/* The transaction is rolled back. */
+void summaries_forget(struct summaries *summaries);
 /* Counts a connection whose rows are written. */
 bool summaries_add(struct summaries *summaries, const struct verdict *verdict, int64_t outcome_id,
 		   struct error *err);
+/* Its outcome alone is another now. */
+bool summaries_move(struct summaries *summaries, const struct verdict *verdict, int64_t from,
+		    int64_t to, struct error *err);
 /* Adds what was counted to the tables. */
 bool summaries_flush(struct summaries *summaries, struct error *err);
 
-/* Takes connections first to last of a recording out of the tables; their rows must still be there, and
- * nothing be unflushed. */
-bool summaries_subtract(sqlite3 *db, int64_t recording_id, int64_t first, int64_t last,
-			struct error *err);
-/* The same the other way round, from the rows. */
-bool summaries_count(sqlite3 *db, int64_t recording_id, int64_t first, int64_t last,
-		     struct error *err);
+/* From the rows, which must still be there, with nothing unflushed: takes a connection out of the tables; all
+ * of temp.expired; counts all connections there are into empty tables. */
+bool summaries_subtract_one(sqlite3 *db, int64_t id, struct error *err);
+bool summaries_subtract_expired(sqlite3 *db, struct error *err);
+bool summaries_count_all(sqlite3 *db, struct error *err);
 
 #endif

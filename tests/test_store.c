@@ -97,14 +97,14 @@ static void test_schema(void **state)
 	store = store_of(&scene);
 	db = store_handle(store);
 	assert_string_equal(scene_value(db, "PRAGMA application_id"), "1280529473"); /* LSTA */
-	assert_string_equal(scene_value(db, "PRAGMA user_version"), "3");
+	assert_string_equal(scene_value(db, "PRAGMA user_version"), "4");
 	assert_string_equal(scene_value(db, "SELECT count(*) FROM pragma_table_list WHERE type ="
 					    " 'table' AND name NOT LIKE 'sqlite%' AND NOT strict"),
 			    "0");
 	assert_string_equal(scene_value(db, "SELECT group_concat(name) FROM"
 					    " pragma_table_info('findings')"),
 			    "connection_id,code,severity,side,ts_ns,packet,count,detail");
-	assert_string_equal(scene_value(db, "SELECT count(*) FROM finding_codes"), "30");
+	assert_string_equal(scene_value(db, "SELECT count(*) FROM finding_codes"), "31");
 	assert_string_equal(scene_value(db,
 					"SELECT count(*) FROM sqlite_schema WHERE type = 'index'"
 					" AND sql IS NOT NULL"),

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "db/retention.h"
 #include "tests/store_scene.h"
 
 /* --- the file itself --- */
@@ -82,7 +83,7 @@ static void test_what_is_not_ours_is_refused(void **state)
 
 static void test_other_versions_are_refused(void **state)
 {
-	static const char *const pragma[] = {"PRAGMA user_version = 4", "PRAGMA user_version = 0"};
+	static const char *const pragma[] = {"PRAGMA user_version = 5", "PRAGMA user_version = 0"};
 	static const char *const reason[] = {"newer lastack", "unknown schema version 0"};
 	char *folder = scene_folder();
 	const char *path = scene_path(folder, "x.db");
@@ -144,7 +145,7 @@ static void test_older_versions_are_brought_up_to_date(void **state)
 		make_older(path, sql[i]);
 		store_close(scene_open(path, modes[i]));
 		scene_expect_sound(path);
-		assert_string_equal(scene_file_value(path, "PRAGMA user_version"), "3");
+		assert_string_equal(scene_file_value(path, "PRAGMA user_version"), "4");
 		schema = schema_of(path);
 		assert_string_equal(schema, wanted);
 		free(schema);
@@ -192,6 +193,32 @@ static void test_a_verdict_told_again_is_summed_once(void **state)
 	assert_true(scene_commit(store, &recording, &err));
 	store_close(store);
 	assert_string_equal(scene_file_value(path, "SELECT sum(connections) FROM summaries"), "3");
+	scene_expect_sound(path);
+	scene_remove(folder);
+}
+
+/* What a live run deletes for its age leaves the summaries, too. */
+static void test_what_expires_is_subtracted(void **state)
+{
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	struct retention retention = {.keep_ns = 1};
+	struct error err = {{0}};
+	struct store *store;
+	sqlite3 *db;
+
+	(void)state;
+	scene_store_file(path, "/real/a", 30);
+	scene_store_file(path, "/real/b", 20);
+	store = scene_open(path, STORE_WRITE);
+	db = store_handle(store);
+	if (!retention_step(
+		    &retention, db,
+		    atoll(scene_value(db, "SELECT CAST(avg(last_ns) AS INTEGER) FROM teardowns")),
+		    1, &err))
+		fail_msg("%s", err.text);
+	store_close(store);
+	assert_in_range(retention.expired, 5, 45);
 	scene_expect_sound(path);
 	scene_remove(folder);
 }
@@ -362,6 +389,7 @@ int main(void)
 		cmocka_unit_test(test_other_versions_are_refused),
 		cmocka_unit_test(test_older_versions_are_brought_up_to_date),
 		cmocka_unit_test(test_a_verdict_told_again_is_summed_once),
+		cmocka_unit_test(test_what_expires_is_subtracted),
 		cmocka_unit_test(test_a_damaged_database_is_refused),
 		cmocka_unit_test(test_a_missing_database_suggests_analyze),
 		cmocka_unit_test(test_a_second_writer_is_told),
