@@ -30,6 +30,19 @@ QUERIES = {
     "--port": "443",
     "--since": "2026-02-02T03:39:00Z",
     "--until": "2026-02-02T02:40:05Z",
+    "--end-reason": "closed",
+    "--cause": "unread_data",
+    "--stage": "syn",
+    "--reset-by": "responder",
+    "--time-wait": "held",
+    "--state": "OTH",
+    "--severity": "warning",
+    "--client": "10.0.0.0/8",
+    "--server-port": "22",
+    "--application": "TLS",
+    "--vlan": "103",
+    "--tunnel": "vni",
+    "--min-duration": "5m",
 }
 
 
