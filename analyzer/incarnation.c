@@ -219,7 +219,7 @@ static struct place start_from_noted(struct engine *e, const struct arrival *a,
 				     struct flow *running, const struct noted_syn *noted)
 {
 	struct connection *c = remember_full(e, running);
-	struct noted_syn own[NOTED_SYNS];
+	struct noted_syn own[NOTED_SYNS] = {0}; /* noted is one of them */
 	struct arrival first = *a;
 	struct flow *f;
 	int count = 0;

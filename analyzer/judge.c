@@ -245,7 +245,8 @@ static int64_t end_ns_of(const struct flow *flow, const struct connection *c,
 {
 	switch (reason) {
 	case END_RESET:
-		return reset->at.ts_ns;
+		return reset ? reset->at.ts_ns
+			     : NONE_NS; /* a reset is the reason only where there is one */
 	case END_CLOSED:
 		return c->teardown->closed.ts_ns;
 	case END_SUPERSEDED:

@@ -38,7 +38,7 @@ static void add(struct heat *heat, const struct chart *chart, int64_t first_ns, 
 	int column = share <= 0 ? 0 : share >= 1 ? COLUMNS - 1 : (int)(share * COLUMNS);
 	int row = 0;
 
-	while (took_ns >= rows[row].below_ns && row < ROWS - 1)
+	while (row < ROWS - 1 && took_ns >= rows[row].below_ns)
 		row++;
 	heat->count[column][row]++;
 	if (heat->count[column][row] > heat->most)
