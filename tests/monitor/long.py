@@ -54,7 +54,8 @@ def closes(stage, seconds=600):
         wrk(stage, 1)
         stage.close(70)
         time.sleep(8)
-    time.sleep(0.5)
+    stage.close(7)  # what is watched ends with the last packet
+    time.sleep(0.3)
     assert monitor.end(seconds=120) == 0, monitor.log.read_text()
     dump.end()
     stage.analyze(stage.folder / "analyzed.db", capture)
