@@ -75,7 +75,8 @@ static uint64_t most_at_once(const struct time_wait_entry *entry, size_t count, 
 	sort_times(t->begin, count);
 	sort_times(t->end, count);
 	for (size_t i = 0; i < count; i++) {
-		for (; t->end[ended] <= t->begin[i]; ended++, now--)
+		/* none ends before it began, whatever a database says */
+		for (; ended < i && t->end[ended] <= t->begin[i]; ended++, now--)
 			if (series && series->buckets > 0)
 				for (; bucket < bucket_of(series, t->end[ended]); bucket++)
 					raise_count(series, bucket + 1, now);

@@ -270,14 +270,19 @@ static void keep_idle_close(struct stroll *s, const struct facts *f)
 		s->good = keep_sample(s->walk, &sample);
 }
 
+enum { HOSTS_MAX = 1 << 26 };
+
 static bool add_entry(struct stroll *s, const struct facts *f, enum side holder)
 {
 	struct diagnosis_walk *w = s->walk;
-	bool initiated = holder == SIDE_INITIATOR;
-	void *items = w->entry;
+	bool initiated = holder == SIDE_INITIATOR, good;
+	int64_t host = initiated ? f->initiator_id : f->responder_id;
 	int64_t lasts = 2 * s->recording->msl_ns, end;
-	bool good = walk_grow(w, &items, w->entry_count, &w->entry_room, sizeof(*w->entry));
+	void *items = w->entry;
 
+	if (host <= 0 || host >= HOSTS_MAX)
+		return true; /* no id of ours: it would take memory by its value */
+	good = walk_grow(w, &items, w->entry_count, &w->entry_room, sizeof(*w->entry));
 	if (f->reuse_delay_ns >= 0 && f->reuse_delay_ns < lasts)
 		lasts = f->reuse_delay_ns;
 	if (__builtin_add_overflow(f->time_wait_entry_ns, lasts, &end))
@@ -287,7 +292,7 @@ static bool add_entry(struct stroll *s, const struct facts *f, enum side holder)
 		w->entry[w->entry_count++] = (struct time_wait_entry){
 			.entry_ns = f->time_wait_entry_ns,
 			.lasts_ns = lasts,
-			.host = (uint32_t)(initiated ? f->initiator_id : f->responder_id),
+			.host = (uint32_t)host,
 			.peer = (uint32_t)(initiated ? f->responder_id : f->initiator_id),
 			.port = f->responder_port,
 			.initiated = initiated,
