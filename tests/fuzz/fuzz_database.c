@@ -191,9 +191,32 @@ static void bind_any(sqlite3_stmt *statement, struct choices *c)
 	}
 }
 
+static uint16_t name_hash(const struct column *column)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (const char *p = column->table; *p; p++)
+		hash = (hash ^ (uint8_t)*p) * 16777619u;
+	for (const char *p = column->name; *p; p++)
+		hash = (hash ^ (uint8_t)*p) * 16777619u;
+	return (uint16_t)(hash ^ hash >> 16);
+}
+
+/* The one whose name's hash is next, so that inputs go on meaning the same when columns are added. */
+static const struct column *column_of(uint16_t chosen)
+{
+	const struct column *best = &base.column[0];
+
+	for (size_t i = 1; i < base.columns; i++)
+		if ((uint16_t)(name_hash(&base.column[i]) - chosen) <
+		    (uint16_t)(name_hash(best) - chosen))
+			best = &base.column[i];
+	return best;
+}
+
 static void change_row(struct choices *c, sqlite3 *db)
 {
-	const struct column *column = &base.column[choose_u16(c) % base.columns];
+	const struct column *column = column_of(choose_u16(c));
 	uint8_t row = choose_u8(c);
 	sqlite3_stmt *statement = NULL;
 	char *sql;
