@@ -68,9 +68,9 @@ void watch_begin(struct watch *watch)
 struct watch *watch_open(const struct watch_config *config, struct error *err)
 {
 	struct watch *watch = calloc(1, sizeof(*watch));
-	bool good = watch != NULL;
+	bool good = true;
 
-	if (!good) {
+	if (!watch) {
 		error_set(err, "no memory to watch");
 		return NULL;
 	}
