@@ -130,6 +130,7 @@ static const char *const lent[] = {"db",
 				   "max-flows",
 				   "max-memory",
 				   "hash-seed",
+				   "no-sandbox",
 				   "quiet",
 				   NULL};
 

@@ -99,6 +99,7 @@ bool calls_enter(enum sandbox_profile profile)
 		return false;
 	seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0); /* is set already */
+	seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
 	seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	good = add_all(filter, &profiles[profile]) && seccomp_load(filter) == 0;
 	seccomp_release(filter);

@@ -6,7 +6,7 @@
 
 #include "guard/sandbox.h"
 
-/* Of this thread; needs no_new_privs. False where the kernel refuses, or the build has no libseccomp. */
+/* Of this process, with the threads it has; needs no_new_privs. False where the kernel refuses, or the build has no libseccomp. */
 bool calls_enter(enum sandbox_profile profile);
 /* True where the build has libseccomp and the kernel filters. */
 bool calls_possible(void);

@@ -20,11 +20,18 @@ struct capabilities {
 
 #define BIT(capability) (UINT64_C(1) << (capability))
 
-static const uint64_t kept_capabilities[] = {
-	[PRIVILEGES_NONE] = 0,
-	[PRIVILEGES_RAW] = BIT(CAP_NET_RAW),
-	[PRIVILEGES_FILES] = BIT(CAP_DAC_OVERRIDE),
-};
+static uint64_t capabilities_of(unsigned kept, uid_t uid)
+{
+	uint64_t set = 0;
+
+	if (kept & PRIVILEGES_RAW)
+		set |= BIT(CAP_NET_RAW);
+	if (kept & PRIVILEGES_FILES && uid == 0)
+		set |= BIT(CAP_DAC_OVERRIDE);
+	if (kept & PRIVILEGES_OWNERS)
+		set |= BIT(CAP_SYS_PTRACE) | BIT(CAP_DAC_READ_SEARCH);
+	return set;
+}
 
 static bool capabilities_get(struct capabilities *sets)
 {
@@ -156,17 +163,16 @@ static void leave_no_dump(void)
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* after the change of user, which sets it anew */
 }
 
-bool privileges_drop(const struct privileges_user *user, enum privileges_kept kept,
-		     struct error *err)
+bool privileges_drop(const struct privileges_user *user, unsigned kept, struct error *err)
 {
 	struct capabilities before;
+	int parent_dies = 0;
 	uint64_t set;
 
 	if (!capabilities_get(&before))
 		return failed(err, "reading the capabilities");
-	set = before.permitted & kept_capabilities[kept];
-	if (kept == PRIVILEGES_FILES && (user ? user->uid : geteuid()) != 0)
-		set = 0;
+	set = before.permitted & capabilities_of(kept, user ? user->uid : geteuid());
+	prctl(PR_GET_PDEATHSIG, &parent_dies);
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	empty_bounding_set();
 	if (user && !become(user, err))
@@ -176,6 +182,7 @@ bool privileges_drop(const struct privileges_user *user, enum privileges_kept ke
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return failed(err, "setting no_new_privs");
 	leave_no_dump();
+	prctl(PR_SET_PDEATHSIG, parent_dies); /* the change of user cleared it */
 	return verify(user, set, err);
 }
 

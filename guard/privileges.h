@@ -11,11 +11,13 @@
 
 #include "base/error.h"
 
+/* May be added up. */
 enum privileges_kept {
-	PRIVILEGES_NONE,
-	PRIVILEGES_RAW,   /* CAP_NET_RAW: packet sockets */
-	PRIVILEGES_FILES, /* CAP_DAC_OVERRIDE: root that stays root writes into others' folders;
-	                   * other users do not have it */
+	PRIVILEGES_NONE = 0,
+	PRIVILEGES_RAW = 1,   /* CAP_NET_RAW: packet sockets */
+	PRIVILEGES_FILES = 2, /* CAP_DAC_OVERRIDE: root that stays root writes into others' folders;
+	                        * other users do not have it */
+	PRIVILEGES_OWNERS = 4, /* CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH: whose sockets are whose */
 };
 
 struct privileges_user {
@@ -30,8 +32,7 @@ bool privileges_find(const char *name, struct privileges_user *user, struct erro
 /* Becomes the user (NULL: stays who it is) with its groups and the capabilities named, as far as they
  * are there, and looks whether it came true. False with err: the process must not go on. Of this
  * process, before it starts threads. */
-bool privileges_drop(const struct privileges_user *user, enum privileges_kept kept,
-		     struct error *err);
+bool privileges_drop(const struct privileges_user *user, unsigned kept, struct error *err);
 
 /* True where the capability to open packet sockets is there. */
 bool privileges_can_capture(void);

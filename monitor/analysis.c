@@ -10,6 +10,7 @@
 #include "db/live.h"
 #include "monitor/alert.h"
 #include "monitor/merge.h"
+#include "monitor/rights.h"
 #include "monitor/tally.h"
 #include "monitor/worker.h"
 #include "parsers/decode.h"
@@ -343,8 +344,11 @@ static void take_commands(struct analysis *a)
 	char command[16];
 	ssize_t got = read(a->setup->control, command, sizeof(command));
 
-	if (got == 0)
-		a->finishing = true; /* the front is gone */
+	if (got == 0) { /* the front is gone, and the capture processes with it */
+		a->finishing = true;
+		for (size_t i = 0; i < a->config->interface_count; i++)
+			atomic_store(&ring_board(a->setup->rings[i])->ended, 1);
+	}
 	for (ssize_t i = 0; i < got; i++) {
 		if (command[i] == ANALYSIS_FINISH)
 			a->finishing = true;
@@ -511,7 +515,7 @@ int analysis_run(const struct analysis_setup *setup)
 	a->latest_ns = INT64_MIN;
 	a->merge = merge_of(setup->rings, setup->config->interface_count);
 	fcntl(setup->control, F_SETFL, O_NONBLOCK);
-	ok = set_up(a, &err);
+	ok = rights_analysis(a->config, &err) && set_up(a, &err);
 	if (ok) {
 		say(a, ANALYSIS_READY, "");
 		ok = go_on(a, &err) && finish(a, &err);

@@ -5,8 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "guard/sandbox.h"
 #include "monitor/replay.h"
+#include "monitor/rights.h"
 #include "source/live.h"
 
 #define MS_NS    INT64_C(1000000)
@@ -101,22 +101,6 @@ static enum live_result read_on(struct capture_process *p, struct live *live,
 	return LIVE_MORE;
 }
 
-/* From here on it has its socket and its ring, and the counts of the interface to read. */
-static bool confine(const struct capture_setup *setup, struct error *err)
-{
-	struct sandbox sandbox;
-
-	if (!setup->config->sandbox)
-		return true;
-	if (!privileges_drop(setup->user, PRIVILEGES_NONE, err))
-		return false;
-	sandbox = sandbox_new(SANDBOX_CAPTURE);
-	sandbox_allow_reading(&sandbox, "/sys/class/net");
-	sandbox_allow_reading(&sandbox, "/sys/devices");
-	sandbox_enter(&sandbox);
-	return true;
-}
-
 static struct live_config live_of(const struct monitor_config *config, size_t index)
 {
 	return (struct live_config){
@@ -144,7 +128,7 @@ static enum capture_end capture_interface(const struct capture_setup *setup,
 		return missing ? CAPTURE_GONE : CAPTURE_FAILED;
 	}
 	atomic_store(&p.board->linktype, live_linktype(live));
-	if (!confine(setup, &err)) {
+	if (!rights_capture(setup->config, config.interface, &err)) {
 		capture_say(setup->status, CAPTURE_FAILURE, err.text);
 		live_close(live);
 		return CAPTURE_FAILED;

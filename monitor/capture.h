@@ -2,7 +2,6 @@
 #ifndef LASTACK_MONITOR_CAPTURE_H
 #define LASTACK_MONITOR_CAPTURE_H
 
-#include "guard/privileges.h"
 #include "monitor/clock.h"
 #include "monitor/config.h"
 #include "monitor/ring.h"
@@ -23,7 +22,6 @@ struct capture_setup {
 	struct ring *ring;
 	struct clock_axis axis;
 	int status;
-	const struct privileges_user *user; /* NULL: whoever started it */
 };
 
 /* Runs until SIGTERM, which the caller has caught: *stop becomes true. */

@@ -13,14 +13,12 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "guard/privileges.h"
-#include "guard/sandbox.h"
 #include "monitor/analysis.h"
 #include "monitor/capture.h"
 #include "monitor/replay.h"
+#include "monitor/rights.h"
 
 #define SECOND_NS INT64_C(1000000000)
 #define RETRY_NS  SECOND_NS
@@ -49,9 +47,8 @@ struct front {
 	int asked; /* the signal that asked to finish; 0: none */
 	bool finishing, failed;
 	int64_t up_next_ns;
-	struct privileges_user user; /* where the configuration names one */
-	struct error failure;        /* what a process told last */
-	char line[1400];             /* of a status pipe, not yet complete */
+	struct error failure; /* what a process told last */
+	char line[1400];      /* of a status pipe, not yet complete */
 	size_t line_used;
 };
 
@@ -102,7 +99,6 @@ static _Noreturn void run_capture(struct front *f, size_t index, pid_t parent)
 		.ring = f->ring[index],
 		.axis = f->axis,
 		.status = f->status[1],
-		.user = f->config->user ? &f->user : NULL,
 	};
 	struct sigaction stop = {.sa_handler = note_stop};
 
@@ -131,47 +127,6 @@ static bool start_capture(struct front *f, size_t index, struct error *err)
 	return true;
 }
 
-/* Root that stays root may write into folders of others; a user has its own rights only. */
-static bool drop_root(const struct front *f, enum privileges_kept kept, struct error *err)
-{
-	return privileges_drop(f->config->user ? &f->user : NULL, kept, err);
-}
-
-/* The database's folder is all that is left of the file system. */
-static bool confine_analysis(struct front *f)
-{
-	struct sandbox sandbox;
-	struct error err = {""};
-
-	tzset(); /* reads a file */
-	if (!f->config->sandbox)
-		return true;
-	if (!drop_root(f, PRIVILEGES_FILES, &err)) {
-		capture_say(f->status[1], ANALYSIS_FAILURE, err.text);
-		return false;
-	}
-	sandbox = sandbox_new(SANDBOX_ANALYSIS);
-	sandbox_allow_database(&sandbox, f->config->database);
-	sandbox_enter(&sandbox);
-	return true;
-}
-
-/* Interfaces are opened anew by processes that are started from here: CAP_NET_RAW stays. */
-static bool confine_front(struct front *f, struct error *err)
-{
-	struct sandbox sandbox;
-
-	if (!f->config->sandbox)
-		return true;
-	/* who looks into others' processes needs root's rights for it */
-	if ((!f->config->looks_at_processes || f->config->user) &&
-	    !drop_root(f, PRIVILEGES_RAW, err))
-		return false;
-	sandbox = sandbox_new(f->config->runs_programs ? SANDBOX_FRONT : SANDBOX_FRONT_QUIET);
-	sandbox_enter(&sandbox);
-	return true;
-}
-
 static _Noreturn void run_analysis(struct front *f, int control)
 {
 	struct analysis_setup setup = {
@@ -185,8 +140,6 @@ static _Noreturn void run_analysis(struct front *f, int control)
 	};
 
 	become_child(f);
-	if (!confine_analysis(f))
-		_exit(1);
 	_exit(analysis_run(&setup));
 }
 
@@ -538,12 +491,14 @@ static bool start(struct front *f, struct error *err)
 	for (size_t i = 0; i < f->config->interface_count; i++)
 		if (!start_capture(f, i, err))
 			return false;
-	if (!wait_open(f, err) || !start_analysis(f, err) || !wait_ready(f, err))
+	if (!wait_open(f, err) || !rights_front(f->config, err) || !start_analysis(f, err) ||
+	    !wait_ready(f, err))
 		return false;
 	look_at_interfaces(f);
 	if (f->hooks->ready && !f->hooks->ready(f->hooks->context, err))
 		return false;
-	return confine_front(f, err);
+	rights_front_settle(f->config);
+	return true;
 }
 
 static bool go_on(struct front *f, struct error *err)
@@ -579,7 +534,7 @@ static bool set_up(struct front *f, struct error *err)
 {
 	struct clock_pair now = clock_read();
 
-	if (f->config->user && !privileges_find(f->config->user, &f->user, err))
+	if (!rights_check(f->config, err))
 		return false;
 	f->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	f->interfaces = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);

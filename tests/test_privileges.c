@@ -55,7 +55,7 @@ static void expect_line(pid_t pid, const char *name, const char *wanted)
 }
 
 /* A child that has dropped what it had and waits; -1 on its standard input ends it. */
-static pid_t drop_in_child(const struct privileges_user *user, enum privileges_kept kept, int *gate)
+static pid_t drop_in_child(const struct privileges_user *user, unsigned kept, int *gate)
 {
 	int ready[2], go[2];
 	struct error err = {""};
@@ -94,7 +94,7 @@ static int child_ends(pid_t pid, int gate)
 	return WEXITSTATUS(status);
 }
 
-static void check(enum privileges_kept kept, const char *capabilities, int left)
+static void check(unsigned kept, const char *capabilities, int left)
 {
 	struct privileges_user user;
 	char wanted[128];
