@@ -109,6 +109,7 @@ complete -c lastack -n '__fish_seen_subcommand_from monitor' -l ladders -x -a 'u
 complete -c lastack -n '__fish_seen_subcommand_from monitor' -l max-flows -x -d 'connections to remember at once'
 complete -c lastack -n '__fish_seen_subcommand_from monitor' -l max-memory -x -d 'memory for connections, such as 512M'
 complete -c lastack -n '__fish_seen_subcommand_from monitor' -l hash-seed -x -d 'fixed key for hash tables, for tests'
+complete -c lastack -n '__fish_seen_subcommand_from monitor' -l no-sandbox -d 'keep all rights while reading what may be hostile'
 complete -c lastack -n '__fish_seen_subcommand_from monitor' -l quiet -s q -d 'only errors'
 complete -c lastack -n '__fish_seen_subcommand_from monitor' -l help -s h -d 'print this and exit'
 complete -c lastack -n '__fish_seen_subcommand_from query' -l db -r -d 'database to read'
