@@ -336,8 +336,8 @@ bool flow_sees(struct flow_table *t, struct flow *f, enum way way, uint64_t vlan
 			return false;
 		f->rare->vlan_tags[way] = vlan_tags;
 	}
-	f->seen |= 1u << way & 3u;
-	f->lanes_known |= 1u << way & 3u;
+	f->seen = (f->seen | 1u << way) & 3u;
+	f->lanes_known = (f->lanes_known | 1u << way) & 3u;
 	return true;
 }
 
