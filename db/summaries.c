@@ -8,9 +8,9 @@
 
 #define HOUR_NS INT64_C(3600000000000)
 /* the same in SQL, rounded down for times before 1970, too */
-#define HOUR_OF(ns)                                                           \
-	"(" ns " - (" ns " % 3600000000000 + 3600000000000) % 3600000000000)" \
-	" / 3600000000000"
+#define HOUR                                                                          \
+	"(c.first_ns - (c.first_ns % 3600000000000 + 3600000000000) % 3600000000000)" \
+	" / 3600000000000 AS hour"
 
 enum {
 	CONNECTIONS,
@@ -217,34 +217,30 @@ bool summaries_flush(struct summaries *s, struct error *err)
 /* ---- from the rows ---- */
 
 /* Sums over the connections c that fit, times a sign. */
-#define COUNT_OUTCOMES(where, sign)                                                              \
-	"INSERT INTO summaries SELECT p.recording_id, " HOUR_OF(                                 \
-		"c.first_ns") " AS hour,"                                                        \
-			      " c.outcome_id, " sign " * count(*), " sign                        \
-			      " * sum(c.bytes_initiator + c.bytes_responder),"                   \
-			      " " sign " * coalesce(sum(l.retransmitted_initiator + "            \
-				       "l.retransmitted_responder), 0),"                         \
-			      " " sign                                                           \
-			      " * coalesce(sum(l.missing_initiator + l.missing_responder), 0),"  \
-			      " " sign " * coalesce(sum(s.in_window), 0), " sign                 \
-			      " * coalesce(sum(s.out_of_window), 0),"                            \
-			      " " sign " * coalesce(sum(u.restarts), 0)"                         \
-			      " FROM connections AS c JOIN captures AS p ON p.id = c.capture_id" \
-			      " LEFT JOIN losses AS l ON l.connection_id = c.id"                 \
-			      " LEFT JOIN resets AS s ON s.connection_id = c.id"                 \
-			      " LEFT JOIN reuses AS u ON u.connection_id = c.id"                 \
-			      " WHERE c.id " where " GROUP BY 1, 2, 3" ADD_SUMS ";"
+#define COUNT_OUTCOMES(where, sign)                                            \
+	"INSERT INTO summaries SELECT p.recording_id, " HOUR ", c.outcome_id," \
+	" " sign " * count(*),"                                                \
+	" " sign " * sum(c.bytes_initiator + c.bytes_responder),"              \
+	" " sign " * coalesce(sum(l.retransmitted_initiator"                   \
+	" + l.retransmitted_responder), 0),"                                   \
+	" " sign " * coalesce(sum(l.missing_initiator"                         \
+	" + l.missing_responder), 0),"                                         \
+	" " sign " * coalesce(sum(s.in_window), 0),"                           \
+	" " sign " * coalesce(sum(s.out_of_window), 0),"                       \
+	" " sign " * coalesce(sum(u.restarts), 0)"                             \
+	" FROM connections AS c JOIN captures AS p ON p.id = c.capture_id"     \
+	" LEFT JOIN losses AS l ON l.connection_id = c.id"                     \
+	" LEFT JOIN resets AS s ON s.connection_id = c.id"                     \
+	" LEFT JOIN reuses AS u ON u.connection_id = c.id"                     \
+	" WHERE c.id " where " GROUP BY 1, 2, 3" ADD_SUMS ";"
 
-#define COUNT_FINDINGS(where, sign)                                                               \
-	"INSERT INTO finding_summaries SELECT p.recording_id, " HOUR_OF(                          \
-		"c.first_ns") " AS hour,"                                                         \
-			      " f.code_id, f.severity, " sign                                     \
-			      " * count(DISTINCT f.connection_id), " sign                         \
-			      " * sum(f.count) FROM finding_rows AS f JOIN connections AS c ON "  \
-			      "c.id = f.connection_id"                                            \
-			      " JOIN captures AS p ON p.id = c.capture_id"                        \
-			      " WHERE f.connection_id " where " GROUP BY 1, 2, 3, 4" ADD_FINDINGS \
-			      ";"
+#define COUNT_FINDINGS(where, sign)                                               \
+	"INSERT INTO finding_summaries SELECT p.recording_id, " HOUR ","          \
+	" f.code_id, f.severity, " sign " * count(DISTINCT f.connection_id),"     \
+	" " sign " * sum(f.count)"                                                \
+	" FROM finding_rows AS f JOIN connections AS c ON c.id = f.connection_id" \
+	" JOIN captures AS p ON p.id = c.capture_id"                              \
+	" WHERE f.connection_id " where " GROUP BY 1, 2, 3, 4" ADD_FINDINGS ";"
 
 #define DROP_EMPTY                                     \
 	"DELETE FROM summaries WHERE connections = 0;" \
