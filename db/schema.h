@@ -34,9 +34,6 @@ bool schema_drop_indexes(sqlite3 *db, struct error *err);
 bool schema_create_views(sqlite3 *db, struct error *err);
 bool schema_drop_views(sqlite3 *db, struct error *err);
 
-/* What live runs need, new in version 3; in live_schema.c. */
-bool schema_create_live(sqlite3 *db, struct error *err);
-
 /* Runs statements without results. */
 bool schema_run(sqlite3 *db, const char *sql, struct error *err);
 

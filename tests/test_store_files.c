@@ -117,10 +117,10 @@ static void make_older(const char *path, const char *sql_path)
 	free(sql.bytes);
 }
 
-/* The schema that a new database has, whitespace aside. */
+/* Its tables, views and indexes; but for the quotes that a renamed table gets. */
 static char *schema_of(const char *path)
 {
-	return strdup(scene_file_value(path, "SELECT group_concat(sql, ';') FROM"
+	return strdup(scene_file_value(path, "SELECT replace(group_concat(sql, ';'), '\"', '') FROM"
 					     " (SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL"
 					     " ORDER BY name)"));
 }
