@@ -8,6 +8,7 @@
 #include "cli/options.h"
 #include "cli/signals.h"
 #include "cli/terminal.h"
+#include "db/store.h"
 #include "guard/sandbox.h"
 #include "streams/dpi.h"
 
@@ -128,6 +129,7 @@ int main(int argc, char **argv)
 
 	setlocale(LC_CTYPE, "");
 	signals_default_pipe();
+	store_setup();
 	code = dispatch(argc, argv);
 	if (!output_finish())
 		return EXIT_FAILED;

@@ -9,6 +9,11 @@
 /* How long a commit waits for readers: the whole analysis hangs on it. */
 enum { BEGIN_TIMEOUT_MS = 5000, COMMIT_TIMEOUT_MS = 30000 };
 
+void store_setup(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 struct store *store_open(const char *path, enum store_mode mode, struct error *err)
 {
 	struct store *store = calloc(1, sizeof(*store));

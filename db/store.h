@@ -24,6 +24,10 @@ enum store_mode {
 	STORE_READ,  /* must exist and be lastack's */
 };
 
+/* Once, before the program has threads: SQLite then counts no memory. Nobody asks it how much it holds, and
+ * the counting takes a mutex for each piece. */
+void store_setup(void);
+
 /* NULL with err (which names the file): not lastack's (left untouched), newer or unreadable, locked. */
 struct store *store_open(const char *path, enum store_mode mode, struct error *err);
 void store_close(struct store *store);      /* rolls back what is not committed; NULL is fine */
