@@ -231,48 +231,50 @@ bool dictionary_path(struct dictionaries *d, const struct verdict *v, int64_t *i
 	return true;
 }
 
+struct bits {
+	uint64_t word;
+	unsigned used;
+};
+
+static inline void append_bits(struct bits *b, unsigned value, unsigned width)
+{
+	b->word |= (uint64_t)(value & ((1U << width) - 1)) << b->used;
+	b->used += width;
+}
+
 /* The outcome as one number: the enumerations of verdict.h side by side. The widths are part of the
- * database format. */
+ * database format. No loop over a table: the compiler then knows where each of them belongs. */
 static uint64_t outcome_key(const struct verdict *v, enum timeline_kind timeline)
 {
 	const struct verdict_direction *i = &v->dir[SIDE_INITIATOR], *r = &v->dir[SIDE_RESPONDER];
-	const struct {
-		unsigned value, bits;
-	} fields[] = {
-		{v->teardown, 4},
-		{v->complete, 1},
-		{v->closer, 2},
-		{v->end_reason, 3},
-		{v->clean, 1},
-		{v->midstream, 1},
-		{i->fin_check, 2},
-		{r->fin_check, 2},
-		{v->time_wait_holder, 2},
-		{v->time_wait_check, 3},
-		{v->reuse_by, 2},
-		{v->reuse_rule, 3},
-		{v->reuse_answer, 3},
-		{v->rst_by, 2},
-		{v->rst_stage, 4},
-		{v->rst_cause, 4},
-		{v->rst_injected, 1},
-		{v->conn_state, 4},
-		{i->seen, 1},
-		{r->seen, 1},
-		{i->isn_known, 1},
-		{r->isn_known, 1},
-		{timeline, 1},
-		{v->rst_form, 2},
-		{v->open_stage, 4},
-	};
-	uint64_t key = 0;
-	unsigned shift = 0;
+	struct bits b = {0, 0};
 
-	for (size_t n = 0; n < sizeof(fields) / sizeof(fields[0]); n++) {
-		key |= (uint64_t)(fields[n].value & ((1U << fields[n].bits) - 1)) << shift;
-		shift += fields[n].bits;
-	}
-	return key;
+	append_bits(&b, v->teardown, 4);
+	append_bits(&b, v->complete, 1);
+	append_bits(&b, v->closer, 2);
+	append_bits(&b, v->end_reason, 3);
+	append_bits(&b, v->clean, 1);
+	append_bits(&b, v->midstream, 1);
+	append_bits(&b, i->fin_check, 2);
+	append_bits(&b, r->fin_check, 2);
+	append_bits(&b, v->time_wait_holder, 2);
+	append_bits(&b, v->time_wait_check, 3);
+	append_bits(&b, v->reuse_by, 2);
+	append_bits(&b, v->reuse_rule, 3);
+	append_bits(&b, v->reuse_answer, 3);
+	append_bits(&b, v->rst_by, 2);
+	append_bits(&b, v->rst_stage, 4);
+	append_bits(&b, v->rst_cause, 4);
+	append_bits(&b, v->rst_injected, 1);
+	append_bits(&b, v->conn_state, 4);
+	append_bits(&b, i->seen, 1);
+	append_bits(&b, r->seen, 1);
+	append_bits(&b, i->isn_known, 1);
+	append_bits(&b, r->isn_known, 1);
+	append_bits(&b, timeline, 1);
+	append_bits(&b, v->rst_form, 2);
+	append_bits(&b, v->open_stage, 4);
+	return b.word;
 }
 
 static void bind_outcome(sqlite3_stmt *s, const struct verdict *v, enum timeline_kind timeline)
