@@ -31,7 +31,7 @@ struct sum {
 	bool used;
 };
 
-enum { PLACES = 8192, FILLED = PLACES / 2 };
+enum { PLACES = 8192, FILLED = PLACES / 2, RECENT = 64 };
 
 struct summaries {
 	sqlite3 *db;
@@ -40,6 +40,8 @@ struct summaries {
 	bool moved;                     /* some row may have come to nothing */
 	size_t count;
 	struct sum sum[PLACES]; /* hash table, open addressing */
+	struct sum
+		*recent[RECENT]; /* by the lowest bits of `of`: mostly the same few of one hour */
 };
 
 #define ADD_SUMS                                                               \
@@ -81,8 +83,10 @@ void summaries_free(struct summaries *s)
 
 void summaries_forget(struct summaries *s)
 {
-	if (s->count > 0)
+	if (s->count > 0) {
 		memset(s->sum, 0, sizeof(s->sum));
+		memset(s->recent, 0, sizeof(s->recent));
+	}
 	s->count = 0;
 	s->moved = false;
 }
@@ -93,7 +97,7 @@ void summaries_begin(struct summaries *s, int64_t recording_id)
 	summaries_forget(s);
 }
 
-static struct sum *sum_of(struct summaries *s, int64_t hour, int64_t of)
+static struct sum *look_up(struct summaries *s, int64_t hour, int64_t of)
 {
 	int64_t key[2] = {hour, of};
 	size_t at = (size_t)siphash(s->key, key, sizeof(key)) % PLACES;
@@ -105,6 +109,15 @@ static struct sum *sum_of(struct summaries *s, int64_t hour, int64_t of)
 		s->count++;
 	}
 	return &s->sum[at];
+}
+
+static struct sum *sum_of(struct summaries *s, int64_t hour, int64_t of)
+{
+	struct sum **recent = &s->recent[(uint64_t)of % RECENT];
+
+	if (!*recent || (*recent)->hour != hour || (*recent)->of != of)
+		*recent = look_up(s, hour, of);
+	return *recent;
 }
 
 static int64_t hour_of(int64_t ns)

@@ -197,6 +197,44 @@ static void test_a_verdict_told_again_is_summed_once(void **state)
 	scene_remove(folder);
 }
 
+/* More outcomes than are remembered as the latest ones, turn and turn about in two hours. */
+static void test_many_outcomes_are_summed_apart(void **state)
+{
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	struct feed feed = scene_feed("given.pcap", "/real/a");
+	struct recording recording = scene_recording(&feed);
+	struct store *store = scene_open(path, STORE_WRITE);
+	struct error err = {{0}};
+	int64_t id;
+
+	(void)state;
+	assert_true(store_begin(store, &recording, &id, &err));
+	for (unsigned i = 0; i < 512; i++) {
+		struct scene_verdict scene;
+
+		scene_clean(&scene, i + 1);
+		scene.v.complete = i & 1;
+		scene.v.clean = i & 2;
+		scene.v.midstream = i & 4;
+		scene.v.rst_injected = i & 8;
+		scene.v.dir[SIDE_INITIATOR].seen = i & 16;
+		scene.v.dir[SIDE_INITIATOR].isn_known = i & 32;
+		scene.v.dir[SIDE_RESPONDER].isn_known = i & 64;
+		scene.v.first_ns -= (i & 128) * INT64_C(100000000000);
+		if (!store_verdict(store, &scene.v, &err))
+			fail_msg("%s", err.text);
+	}
+	assert_true(scene_commit(store, &recording, &err));
+	store_close(store);
+	assert_string_equal(scene_file_value(path, "SELECT count(*) || ' ' || sum(connections)"
+						   " || ' ' || count(DISTINCT outcome_id)"
+						   " FROM summaries"),
+			    "256 512 128");
+	scene_expect_sound(path);
+	scene_remove(folder);
+}
+
 /* What a live run deletes for its age leaves the summaries, too. */
 static void test_what_expires_is_subtracted(void **state)
 {
@@ -389,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_other_versions_are_refused),
 		cmocka_unit_test(test_older_versions_are_brought_up_to_date),
 		cmocka_unit_test(test_a_verdict_told_again_is_summed_once),
+		cmocka_unit_test(test_many_outcomes_are_summed_apart),
 		cmocka_unit_test(test_what_expires_is_subtracted),
 		cmocka_unit_test(test_a_damaged_database_is_refused),
 		cmocka_unit_test(test_a_missing_database_suggests_analyze),
