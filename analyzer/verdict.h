@@ -220,6 +220,9 @@ struct verdict {
 	uint64_t number; /* of the connection, 1, 2, 3, ... as they were told first */
 	bool again;      /* it was told before: this verdict takes the place of the earlier one */
 	bool settled; /* again, but nothing was captured since: only its TIME_WAIT was watched on */
+	/* In live runs: it goes on, and findings holds what cannot wait for its end. Has no number. */
+	bool open;
+	uint64_t told; /* findings that were told while it was open: a bit an enum finding_code */
 	uint8_t ip_version;
 	uint32_t file;         /* of the feed: where its first segment was captured */
 	uint64_t first_packet; /* its first segment's number there */

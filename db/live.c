@@ -150,8 +150,8 @@ static bool write_one(void *context, const struct verdict *verdict)
 	struct writing *w = context;
 	struct store *store = w->live->file.store;
 
-	if (verdict->number <= w->live->file.number_base) /* its row is in an earlier file */
-		return true;
+	if (verdict->open || verdict->number <= w->live->file.number_base)
+		return true; /* told only; its row is in an earlier file */
 	w->rows++;
 	if (verdict->settled)
 		return connection_settle(store, verdict, w->err);
@@ -161,13 +161,13 @@ static bool write_one(void *context, const struct verdict *verdict)
 static bool tell_one(void *context, const struct verdict *verdict)
 {
 	struct live_store *live = context;
+	int64_t first = live->file.store->first_connection;
 
 	if (verdict->number > live->highest)
 		live->highest = verdict->number;
 	if (live->config.told)
 		live->config.told(live->config.context, verdict,
-				  live->file.store->first_connection + (int64_t)verdict->number -
-					  1);
+				  verdict->open ? 0 : first + (int64_t)verdict->number - 1);
 	return true;
 }
 
@@ -272,10 +272,18 @@ static void ask_open(struct live_store *live)
 	pthread_mutex_unlock(&live->mutex);
 }
 
+/* cost_ns: what this time cost in work; time spent waiting for a processor or the disk says nothing of it. */
+static void ask_later(struct live_store *live, int64_t cost_ns)
+{
+	int64_t pause_ns = cost_ns * OPEN_SHARE;
+
+	live->open_next_ns = monotonic_ns() + (pause_ns > OPEN_MIN_NS ? pause_ns : OPEN_MIN_NS);
+}
+
 static bool write_open(struct live_store *live, struct error *err)
 {
 	struct open_part part[WORKERS_MAX] = {{0}};
-	int64_t started_ns = monotonic_ns(), cost_ns = 0;
+	int64_t started_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID), cost_ns = 0;
 	bool ok = true;
 
 	if (!take_open(live, part))
@@ -286,10 +294,7 @@ static bool write_open(struct live_store *live, struct error *err)
 		cost_ns += part[i].cost_ns;
 		free(part[i].rows);
 	}
-	cost_ns += monotonic_ns() - started_ns;
-	live->open_next_ns = monotonic_ns() + (cost_ns * OPEN_SHARE > OPEN_MIN_NS
-						       ? cost_ns * OPEN_SHARE
-						       : OPEN_MIN_NS);
+	ask_later(live, cost_ns + clock_ns(CLOCK_THREAD_CPUTIME_ID) - started_ns);
 	return ok;
 }
 
@@ -535,11 +540,13 @@ struct live_store *live_store_open(const struct live_store_config *config, struc
 	return NULL;
 }
 
-void live_store_put(struct live_store *live, const struct verdict *verdict, int64_t by_ns)
+bool live_store_put(struct live_store *live, const struct verdict *verdict, int64_t by_ns)
 {
-	backlog_put(live->backlog, verdict, by_ns);
+	bool there = backlog_put(live->backlog, verdict, by_ns);
+
 	if (backlog_rows(live->backlog) == live->config.batch_rows)
 		pthread_cond_signal(&live->wake);
+	return there;
 }
 
 void live_store_count(struct live_store *live, const struct live_counts *counts)

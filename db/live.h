@@ -30,7 +30,8 @@ struct live_store_config {
 	int64_t keep_ns;      /* see retention.h */
 	uint64_t keep_bytes;
 	void *context;
-	/* In the store's thread, of each verdict once and in order, before it is written. again: as in it. */
+	/* In the store's thread, of each verdict once and in order, before it is written. again: as in it.
+	 * connection_id: 0 of one that is open. */
 	void (*told)(void *context, const struct verdict *verdict, int64_t connection_id);
 	/* In the same thread, about once a second, also where nothing was told. */
 	void (*turn)(void *context);
@@ -74,8 +75,9 @@ struct live_store_status {
 
 /* Opens or creates the database, says which run before was interrupted, begins a recording. NULL with err. */
 struct live_store *live_store_open(const struct live_store_config *config, struct error *err);
-/* From any thread. Times are told by_ns later. */
-void live_store_put(struct live_store *store, const struct verdict *verdict, int64_t by_ns);
+/* From any thread. Times are told by_ns later. One of an open connection is told, not written. False: there was
+ * no room. */
+bool live_store_put(struct live_store *store, const struct verdict *verdict, int64_t by_ns);
 /* The latest counts; copied. */
 void live_store_count(struct live_store *store, const struct live_counts *counts);
 void live_store_status(struct live_store *store, struct live_store_status *status);
@@ -85,7 +87,7 @@ void live_store_status(struct live_store *store, struct live_store_status *statu
 void live_store_alert(struct live_store *store, const struct alert_row *row);
 
 /* True where a worker shall say which connections are open. Then it does: rows is taken over (malloc), may be
- * NULL. cost_ns: how long it took. */
+ * NULL. cost_ns: processor time it took. */
 bool live_store_wants_open(struct live_store *store, size_t worker);
 void live_store_put_open(struct live_store *store, size_t worker, struct live_open *rows,
 			 size_t count, int64_t as_of_ns, int64_t cost_ns);

@@ -103,7 +103,7 @@ bool backlog_put(struct backlog *b, const struct verdict *verdict, int64_t by_ns
 		chunk->head.rows++;
 		b->rows++;
 	} else {
-		b->lost++;
+		b->lost += !verdict->open; /* that one has no row, and is tried again */
 	}
 	pthread_mutex_unlock(&b->mutex);
 	return chunk;

@@ -19,7 +19,7 @@ struct backlog_chunk {
 
 struct backlog *backlog_new(size_t bytes_max);
 void backlog_free(struct backlog *backlog); /* what waits is freed with it; NULL is fine */
-/* False: there is no room, the verdict is lost and counted. by_ns: its times are told this much later. */
+/* False: there is no room, the verdict is lost and, unless it is of an open connection, counted. by_ns: its times are told this much later. */
 bool backlog_put(struct backlog *backlog, const struct verdict *verdict, int64_t by_ns);
 /* All that waits, oldest first, taken out; still counted until backlog_done. NULL: nothing. */
 struct backlog_chunk *backlog_take(struct backlog *backlog);

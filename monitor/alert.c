@@ -155,6 +155,34 @@ static bool matches(const struct alert_condition *condition, const struct verdic
 	}
 }
 
+/* Counts of findings do not wait for the end: who looks for a stuck connection wants it while it is. */
+static bool can_match_open(const struct alert_condition *condition)
+{
+	return condition->what == ALERT_FINDING || condition->what == ALERT_SEVERITY;
+}
+
+/* It was counted when a finding was told while it was open. */
+static bool matched_open(const struct alert_condition *condition, uint64_t told)
+{
+	for (unsigned code = 0; told != 0 && code < FINDING_CODES; code++)
+		if (told >> code & 1 &&
+		    (condition->what == ALERT_FINDING
+			     ? code == condition->value
+			     : condition->what == ALERT_SEVERITY &&
+				       finding_kind((enum finding_code)code)->severity >=
+					       condition->value))
+			return true;
+	return false;
+}
+
+/* Each connection counts once in a condition: when it ends, or when it matches while it is open. */
+static bool counts_now(const struct alert_condition *condition, const struct verdict *v)
+{
+	if (!scope_has(&condition->scope, v) || matched_open(condition, v->told))
+		return false;
+	return !v->open || (can_match_open(condition) && matches(condition, v));
+}
+
 static struct bucket *bucket_at(struct window *window, int64_t number)
 {
 	return &window->buckets[(uint64_t)number % (ALERT_WINDOW_BUCKETS + 1)];
@@ -169,7 +197,7 @@ void alerts_take(struct alerts *alerts, const struct verdict *verdict)
 		struct window *window = &alerts->windows[i];
 		struct bucket *bucket = bucket_at(window, window->number);
 
-		if (!scope_has(&condition->scope, verdict))
+		if (!counts_now(condition, verdict))
 			continue;
 		bucket->connections++;
 		window->sum.connections++;

@@ -102,7 +102,8 @@ struct alerts *alerts_new(const struct alert_condition *conditions, size_t count
 			  void *context, struct error *err);
 void alerts_free(struct alerts *alerts); /* NULL is fine */
 
-/* A connection that was told, at the time of the last tick. One told again is not counted again. */
+/* A connection that was told, at the time of the last tick. One told again is not counted again, nor one that has
+ * ended after it was counted for a finding while it was open. */
 void alerts_take(struct alerts *alerts, const struct verdict *verdict);
 /* Now it is so late: to be called at least every second. Where time goes back, or on by more than a
  * window, windows begin anew. */

@@ -113,12 +113,29 @@ static void count(struct tally *t, const struct verdict *v)
 			add(&b->fin_violations, 1);
 	if (v->time_wait_holder != SIDE_NONE)
 		add(&b->time_wait_checks[v->time_wait_check], 1);
-	for (size_t i = 0; i < v->finding_count; i++) {
-		add(&b->findings[v->findings[i].code], 1);
+	for (size_t i = 0; i < v->finding_count; i++)
 		lossy = lossy || v->findings[i].code == FINDING_CAPTURE_LOSS;
-	}
 	if (lossy)
 		add(&b->lossy_connections, 1);
+}
+
+/* A connection's findings, but for those that were told while it was open. */
+static void tell_findings(struct tally *t, const struct verdict *v, struct board_event *event)
+{
+	event->kind = BOARD_FINDING;
+	for (size_t i = 0; i < v->finding_count; i++) {
+		const struct finding *f = &v->findings[i];
+
+		if (v->told >> f->code & 1)
+			continue;
+		add(&t->board->findings[f->code], 1);
+		event->severity = f->severity;
+		event->side = f->side;
+		event->code = f->code;
+		event->ts_ns = f->ts_ns;
+		memcpy(event->detail, f->detail, sizeof(event->detail));
+		board_tell(t->board, event);
+	}
 }
 
 static void tell(struct tally *t, const struct verdict *v, int64_t id,
@@ -137,18 +154,10 @@ static void tell(struct tally *t, const struct verdict *v, int64_t id,
 		.responder = end[SIDE_RESPONDER],
 	};
 
-	board_tell(t->board, &event);
-	event.kind = BOARD_FINDING;
-	for (size_t i = 0; i < v->finding_count; i++) {
-		const struct finding *f = &v->findings[i];
-
-		event.severity = f->severity;
-		event.side = f->side;
-		event.code = f->code;
-		event.ts_ns = f->ts_ns;
-		memcpy(event.detail, f->detail, sizeof(event.detail));
+	_Static_assert(FINDING_CODES <= 64, "a bit of a verdict's told each");
+	if (!v->open)
 		board_tell(t->board, &event);
-	}
+	tell_findings(t, v, &event);
 }
 
 void tally_take(struct tally *t, const struct verdict *v, int64_t connection_id)
@@ -157,11 +166,13 @@ void tally_take(struct tally *t, const struct verdict *v, int64_t connection_id)
 
 	if (v->again)
 		return;
-	t->verdicts++;
 	for (int side = 0; side < SIDES; side++)
 		end[side] = end_of(v, (enum side)side);
-	count(t, v);
-	count_server(t, v, &end[SIDE_RESPONDER]);
+	if (!v->open) {
+		t->verdicts++;
+		count(t, v);
+		count_server(t, v, &end[SIDE_RESPONDER]);
+	}
 	tell(t, v, connection_id, end);
 }
 

@@ -13,6 +13,7 @@
 #include "base/siphash.h"
 #include "monitor/open_rows.h"
 #include "monitor/ring.h"
+#include "monitor/stuck.h"
 #include "streams/dpi.h"
 
 enum message { MESSAGE_SEGMENT, MESSAGE_ICMP, MESSAGE_TICK, MESSAGE_LOSS, MESSAGE_FINISH };
@@ -28,6 +29,7 @@ struct worker {
 	struct worker_config config;
 	struct engine *engine;
 	struct dpi *dpi;
+	struct stuck *stuck;   /* the engine's side's */
 	pthread_mutex_t mutex; /* guards the gauges */
 	struct worker_gauges gauges;
 	/* with a thread of its own */
@@ -40,11 +42,12 @@ struct worker {
 	struct error failure; /* valid where failed */
 };
 
-static int64_t monotonic_ns(void)
+/* Work done, without waiting for a processor. */
+static int64_t worked_ns(void)
 {
 	struct timespec t = {0};
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
@@ -53,31 +56,58 @@ static int64_t monotonic_ns(void)
 static bool take_verdict(void *context, const struct verdict *verdict, struct error *err)
 {
 	struct worker *w = context;
+	int64_t by_ns = atomic_load_explicit(w->config.correction_ns, memory_order_relaxed);
+	uint64_t told = stuck_over(w->stuck, verdict);
+	struct verdict noted;
 
 	(void)err;
-	live_store_put(w->config.store, verdict,
-		       atomic_load_explicit(w->config.correction_ns, memory_order_relaxed));
+	if (told != 0) {
+		noted = *verdict;
+		noted.told = told;
+		verdict = &noted;
+	}
+	live_store_put(w->config.store, verdict, by_ns);
 	return true;
+}
+
+struct look {
+	struct worker *worker;
+	struct open_rows rows;
+};
+
+/* What is stuck is told now, once: its end may be days away. */
+static bool take_open(void *context, const struct verdict *verdict, struct error *err)
+{
+	struct look *look = context;
+	struct worker *w = look->worker;
+	struct finding found[STUCK_FINDINGS];
+	struct verdict open;
+
+	if (stuck_look(w->stuck, verdict, &open, found) &&
+	    live_store_put(w->config.store, &open, look->rows.by_ns))
+		stuck_told(w->stuck, &open);
+	return open_rows_add(&look->rows, verdict, err);
 }
 
 /* Says which connections are open. */
 static bool look_at_open(struct worker *w, int64_t now_ns, struct error *err)
 {
 	int64_t by_ns = atomic_load_explicit(w->config.correction_ns, memory_order_relaxed);
-	int64_t started_ns = monotonic_ns();
-	struct open_rows rows = {.by_ns = by_ns};
-	struct engine_sink visit = {.verdict = open_rows_add, .context = &rows};
+	int64_t started_ns = worked_ns();
+	struct look look = {.worker = w, .rows = {.by_ns = by_ns}};
+	struct engine_sink visit = {.verdict = take_open, .context = &look};
+	const struct open_rows *rows = &look.rows;
 
 	if (!engine_open(w->engine, visit, err)) {
-		free(rows.row);
+		free(rows->row);
 		return false;
 	}
 	pthread_mutex_lock(&w->mutex);
-	w->gauges.open = rows.seen;
-	memcpy(w->gauges.open_by_state, rows.by_state, sizeof(rows.by_state));
+	w->gauges.open = rows->seen;
+	memcpy(w->gauges.open_by_state, rows->by_state, sizeof(rows->by_state));
 	pthread_mutex_unlock(&w->mutex);
-	live_store_put_open(w->config.store, w->config.index, rows.row, rows.count, now_ns + by_ns,
-			    monotonic_ns() - started_ns);
+	live_store_put_open(w->config.store, w->config.index, rows->row, rows->count,
+			    now_ns + by_ns, worked_ns() - started_ns);
 	return true;
 }
 
@@ -344,7 +374,9 @@ struct worker *worker_new(const struct worker_config *config, struct error *err)
 	engine.numbers = config->numbers;
 	engine.max_memory /= config->monitor->workers;
 	engine.max_flows /= config->monitor->workers;
-	w->engine = engine_new(&engine, (struct engine_sink){take_verdict, w}, err);
+	w->stuck = stuck_new(engine.hash_key, err);
+	if (w->stuck)
+		w->engine = engine_new(&engine, (struct engine_sink){take_verdict, w}, err);
 	if (w->engine && (!config->monitor->dpi || add_dpi(w, err)) &&
 	    (!config->threaded || start(w, err)))
 		return w;
@@ -358,6 +390,7 @@ void worker_free(struct worker *w)
 		return;
 	join(w, INT64_MIN);
 	engine_free(w->engine);
+	stuck_free(w->stuck);
 	dpi_free(w->dpi);
 	ring_free(w->queue);
 	if (w->wake >= 0)

@@ -313,6 +313,44 @@ static void causes_findings_and_severities_match(void **state)
 	}
 }
 
+/* What is stuck counts while it is, and is not counted once more at its end. */
+static void an_open_connection_counts_once(void **state)
+{
+	static const struct {
+		const char *text;
+		bool early;
+	} cases[] = {
+		{"count(finding:close-wait-stuck) >= 1 over 1m", true},
+		{"count(severity:warning) >= 1 over 1m", true},
+		{"count(severity:error) >= 1 over 1m", false},
+		{"count(connections) >= 1 over 1m", false},
+		{"count(finding:fin-wait-2-stuck) >= 1 over 1m", false},
+	};
+	struct finding finding = {.code = FINDING_CLOSE_WAIT_STUCK, .severity = SEVERITY_WARNING};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct verdict v = verdict_of(TEARDOWN_HALF_CLOSED);
+		struct scene s;
+
+		v.findings = &finding;
+		v.finding_count = 1;
+		open_scene(&s, cases[i].text);
+		v.open = true;
+		alerts_take(s.alerts, &v);
+		wait_for(&s, 1);
+		assert_int_equal(s.told, cases[i].early);
+		v.open = false;
+		v.told = UINT64_C(1) << FINDING_CLOSE_WAIT_STUCK;
+		if (cases[i].early)
+			wait_for(&s, 130); /* the alert is over */
+		alerts_take(s.alerts, &v);
+		wait_for(&s, 1);
+		assert_int_equal(s.last.state, cases[i].early ? ALERT_ENDED : ALERT_BEGAN);
+		alerts_free(s.alerts);
+	}
+}
+
 static void a_clock_that_is_set_begins_windows_anew(void **state)
 {
 	static const int64_t steps[] = {-3600 * S, 3600 * S};
@@ -408,6 +446,7 @@ int main(void)
 		cmocka_unit_test(silence_holds_only_after_a_whole_window),
 		cmocka_unit_test(scopes_choose_connections),
 		cmocka_unit_test(causes_findings_and_severities_match),
+		cmocka_unit_test(an_open_connection_counts_once),
 		cmocka_unit_test(a_clock_that_is_set_begins_windows_anew),
 		cmocka_unit_test(a_little_back_is_no_clock_set),
 		cmocka_unit_test(an_alert_is_one_row),

@@ -125,6 +125,31 @@ def open_connections_are_listed(stage):
 
 
 @case()
+def who_is_stuck_is_told_while_it_is(stage):
+    database, capture = stage.folder / "live.db", stage.folder / "beside.pcap"
+    stage.serve()
+    dump, monitor = stage.tcpdump(capture), stage.monitor(
+        database, "--stuck", "2s", "--workers", "2", "--alert", "count(finding:close-wait-stuck) > 0 over 1m")
+    client = stage.start("forgotten", stage.left, sys.executable, scene.HERE / "traffic.py", "forgotten",
+                         scene.SERVER, scene.PORT)
+    for words in ("close-wait-stuck", "fin-wait-2-stuck", "Alert:"):
+        monitor.wait_for(words, 19)
+    assert client.process.poll() is None, "it was over before it was told"
+    assert one(database, "SELECT count(*) FROM connections") == (0,)
+    wait_until(lambda: one(database, "SELECT state_responder FROM open_connections") == ("CLOSE_WAIT",))
+    assert client.process.wait(40) == 0
+    wait_until(lambda: one(database, "SELECT count(*) FROM connections") == (1,))
+    settle()
+    assert monitor.end() == 0, monitor.log.read_text()
+    dump.end()
+    said = monitor.log.read_text()
+    assert [said.count(f" warning {c}-stuck ") + said.count(f" info {c}-stuck ")
+            for c in ("close-wait", "fin-wait-2")] == [1, 1], said
+    assert said.count("Alert:") == 1, said
+    same(stage, database, capture, "--stuck", "2s")
+
+
+@case()
 def rows_come_soon_after_the_end(stage):
     database = stage.folder / "live.db"
     stage.serve()

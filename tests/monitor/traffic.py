@@ -41,6 +41,10 @@ def answer(sock):
             drain(sock)
             sock.sendall(b"h" * 20000)
             sock.close()
+        elif how == b"k":  # the server forgets to close, for a while
+            drain(sock)
+            time.sleep(20)
+            sock.close()
         else:  # the client closes or resets
             sock.sendall(b"x" * 5000)
             drain(sock)
@@ -77,6 +81,11 @@ def end(address, port, how):
             drain(sock)
         elif how == "half":
             sock.sendall(b"h" * 100)
+            sock.shutdown(socket.SHUT_WR)
+            drain(sock)
+        elif how == "forgotten":
+            sock.settimeout(60)
+            sock.sendall(b"k")
             sock.shutdown(socket.SHUT_WR)
             drain(sock)
         elif how == "server":
@@ -124,5 +133,7 @@ if __name__ == "__main__":
         serve(where, at)
     elif what == "hold":
         hold(where, at, int(sys.argv[4]), float(sys.argv[5]))
+    elif what == "forgotten":
+        end(where, at, what)
     else:
         close(where, at, int(sys.argv[4]), *sys.argv[5:6])
