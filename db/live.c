@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/siphash.h"
 #include "db/live_backlog.h"
 #include "db/live_private.h"
 #include "db/schema.h"
@@ -17,6 +18,8 @@
 #define RETRY_NS    (SECOND_NS / 2)
 #define COUNTS_NS   (5 * SECOND_NS) /* between commits that bring nothing but counts */
 #define OPEN_MIN_NS (2 * SECOND_NS)
+/* Also while the database is locked: what is stuck is told of. */
+#define LOCKED_NS (5 * SECOND_NS)
 
 /* Open connections may take this share of the time, 1 in so many. */
 enum { OPEN_SHARE = 20, WORKERS_MAX = 64, ALERTS_WAITING = 256 };
@@ -27,6 +30,7 @@ struct open_part {
 	struct live_open *rows; /* owned */
 	size_t count;
 	int64_t as_of_ns, cost_ns;
+	uint64_t hash; /* of the rows */
 	bool wanted, there;
 };
 
@@ -47,7 +51,10 @@ struct live_store {
 	struct retention retention;
 	struct backlog_chunk *first, *last; /* taken, not committed */
 	struct live_counts latest;
-	uint64_t highest;                        /* number of a verdict told so far */
+	uint64_t highest; /* number of a verdict told so far */
+	uint8_t hash_key[SIPHASH_KEY_BYTES];
+	uint64_t open_hash; /* of the open connections in the file; valid where open_written */
+	bool open_written;
 	int64_t open_next_ns, counts_next_ns;    /* CLOCK_MONOTONIC */
 	bool left;                               /* rows were left behind at the end */
 	struct alert_row alerts[ALERTS_WAITING]; /* not committed */
@@ -108,6 +115,10 @@ static bool failed(struct live_store *live, const struct error *err)
 
 	store_rollback(live->file.store);
 	live->file.data_version = -1; /* ids in the caches may be of rows that are gone again */
+	live->open_written = false;
+	pthread_mutex_lock(&live->mutex);
+	live->counted = true; /* not stored after all */
+	pthread_mutex_unlock(&live->mutex);
 	note_trouble(live, state, err);
 	return false;
 }
@@ -280,6 +291,37 @@ static void ask_later(struct live_store *live, int64_t cost_ns)
 	live->open_next_ns = monotonic_ns() + (pause_ns > OPEN_MIN_NS ? pause_ns : OPEN_MIN_NS);
 }
 
+static uint64_t hash_of(const struct live_store *live, const struct open_part *part)
+{
+	uint64_t hash[WORKERS_MAX];
+
+	for (size_t i = 0; i < live->config.worker_count; i++)
+		hash[i] = part[i].hash;
+	return siphash(live->hash_key, hash, live->config.worker_count * sizeof(hash[0]));
+}
+
+/* Takes what is as it stands in the file out of the way. */
+static bool open_is_new(struct live_store *live)
+{
+	struct open_part part[WORKERS_MAX] = {{0}};
+	bool there, new;
+
+	pthread_mutex_lock(&live->mutex);
+	there = all_there(live);
+	new = there && !(live->open_written && hash_of(live, live->open) == live->open_hash);
+	pthread_mutex_unlock(&live->mutex);
+	if (there && !new &&take_open(live, part)) {
+		int64_t cost_ns = 0;
+
+		for (size_t i = 0; i < live->config.worker_count; i++) {
+			free(part[i].rows);
+			cost_ns += part[i].cost_ns;
+		}
+		ask_later(live, cost_ns);
+	}
+	return new;
+}
+
 static bool write_open(struct live_store *live, struct error *err)
 {
 	struct open_part part[WORKERS_MAX] = {{0}};
@@ -288,6 +330,8 @@ static bool write_open(struct live_store *live, struct error *err)
 
 	if (!take_open(live, part))
 		return true;
+	live->open_hash = hash_of(live, part);
+	live->open_written = true; /* unless the transaction fails */
 	for (size_t i = 0; i < live->config.worker_count; i++) {
 		ok = ok && live_rows_open(&live->file, &live->config, part[i].rows, part[i].count,
 					  part[i].as_of_ns, i == 0, err);
@@ -331,15 +375,21 @@ static bool transaction(struct live_store *live, bool finished, struct backlog_c
 	return true;
 }
 
+/* An idle run writes nothing. What can wait, waits for COUNTS_NS. */
 static bool anything_new(struct live_store *live)
 {
-	bool counted;
+	bool counted, open = open_is_new(live);
 
+	if (live->first || live->alert_count > 0 || open)
+		return true;
+	if (monotonic_ns() < live->counts_next_ns)
+		return false;
+	live->counts_next_ns = monotonic_ns() + COUNTS_NS;
 	pthread_mutex_lock(&live->mutex);
-	counted = live->counted || all_there(live);
+	counted = live->counted;
 	pthread_mutex_unlock(&live->mutex);
-	return live->first || live->alert_count > 0 ||
-	       (counted && monotonic_ns() >= live->counts_next_ns);
+	return counted ||
+	       retention_due(&live->retention, live->file.store->file.db, clock_ns(CLOCK_REALTIME));
 }
 
 /* Commits what waits; false: it waits on. */
@@ -395,6 +445,7 @@ static bool open_next(struct live_store *live, struct error *err)
 
 	if (!live_file_open(file, &live->config, err))
 		return false;
+	live->open_written = false;
 	file->number_base = live->highest;
 	file->lost_before = backlog_lost(live->backlog);
 	file->expired_before = live->retention.expired;
@@ -478,6 +529,8 @@ static void *run(void *context)
 		else if (anything_new(live))
 			ok = commit_all(live, false);
 		next_ns = monotonic_ns() + (ok ? COMMIT_NS : RETRY_NS);
+		if (!ok && live->open_next_ns == INT64_MAX)
+			live->open_next_ns = monotonic_ns() + LOCKED_NS;
 		if (!live->file.store)
 			break;
 	}
@@ -521,6 +574,7 @@ struct live_store *live_store_open(const struct live_store_config *config, struc
 	live->retention = (struct retention){.keep_ns = config->keep_ns,
 					     .keep_bytes = config->keep_bytes};
 	live->file.lock = -1;
+	sqlite3_randomness(sizeof(live->hash_key), live->hash_key);
 	pthread_mutex_init(&live->mutex, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -552,8 +606,8 @@ bool live_store_put(struct live_store *live, const struct verdict *verdict, int6
 void live_store_count(struct live_store *live, const struct live_counts *counts)
 {
 	pthread_mutex_lock(&live->mutex);
-	live->counts = *counts;
-	live->counted = true;
+	live->counted = live->counted || memcmp(&live->counts, counts, sizeof(*counts)) != 0;
+	memcpy(&live->counts, counts, sizeof(*counts)); /* with its gaps: compared as bytes */
 	pthread_mutex_unlock(&live->mutex);
 }
 
@@ -579,12 +633,15 @@ bool live_store_wants_open(struct live_store *live, size_t worker)
 void live_store_put_open(struct live_store *live, size_t worker, struct live_open *rows,
 			 size_t count, int64_t as_of_ns, int64_t cost_ns)
 {
+	uint64_t hash = siphash(live->hash_key, rows, count * sizeof(*rows));
+
 	pthread_mutex_lock(&live->mutex);
 	free(live->open[worker].rows);
 	live->open[worker] = (struct open_part){.rows = rows,
 						.count = count,
 						.as_of_ns = as_of_ns,
 						.cost_ns = cost_ns,
+						.hash = hash,
 						.there = true};
 	pthread_mutex_unlock(&live->mutex);
 }

@@ -87,7 +87,8 @@ void live_store_status(struct live_store *store, struct live_store_status *statu
 void live_store_alert(struct live_store *store, const struct alert_row *row);
 
 /* True where a worker shall say which connections are open. Then it does: rows is taken over (malloc), may be
- * NULL. cost_ns: processor time it took. */
+ * NULL. Those that are the same, byte for byte, as the last ones are not written again. cost_ns: processor time
+ * it took. */
 bool live_store_wants_open(struct live_store *store, size_t worker);
 void live_store_put_open(struct live_store *store, size_t worker, struct live_open *rows,
 			 size_t count, int64_t as_of_ns, int64_t cost_ns);

@@ -127,11 +127,32 @@ bool retention_step(struct retention *r, sqlite3 *db, int64_t now_ns, uint64_t r
 	return drop_orphans(r, db, err);
 }
 
+static bool spare_pages(sqlite3 *db)
+{
+	return number(db, "PRAGMA auto_vacuum") == 2 && number(db, "PRAGMA freelist_count") >= 64;
+}
+
+bool retention_due(const struct retention *r, sqlite3 *db, int64_t now_ns)
+{
+	char sql[200];
+
+	if (r->orphans || spare_pages(db) ||
+	    (r->keep_bytes > 0 && retention_bytes(db) > (int64_t)r->keep_bytes))
+		return true;
+	if (r->keep_ns == 0)
+		return false;
+	sqlite3_snprintf(sizeof(sql), sql,
+			 "SELECT EXISTS(SELECT 1 FROM connections WHERE first_ns < %lld"
+			 " AND first_ns + duration_ns < %lld)",
+			 (long long)(now_ns - r->keep_ns), (long long)(now_ns - r->keep_ns));
+	return number(db, sql) == 1;
+}
+
 bool retention_shrink(sqlite3 *db, struct error *err)
 {
 	char sql[64];
 
-	if (number(db, "PRAGMA auto_vacuum") != 2 || number(db, "PRAGMA freelist_count") < 64)
+	if (!spare_pages(db))
 		return true;
 	sqlite3_snprintf(sizeof(sql), sql, "PRAGMA incremental_vacuum(%d)", PAGES_STEP);
 	return schema_run(db, sql, err);

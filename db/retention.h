@@ -25,6 +25,8 @@ struct retention {
  * outgrows the deleting, a step deletes more than that. */
 bool retention_step(struct retention *retention, sqlite3 *db, int64_t now_ns, uint64_t rows,
 		    struct error *err);
+/* Something is to be forgotten or given back, though nothing else may be to do. Outside of a transaction. */
+bool retention_due(const struct retention *retention, sqlite3 *db, int64_t now_ns);
 /* Outside of one: gives free pages back, some thousand at most. */
 bool retention_shrink(sqlite3 *db, struct error *err);
 /* Bytes in use: the file without its free pages. */

@@ -1,6 +1,7 @@
 #include "monitor/open_rows.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* The state an end was in last; what the timeline leaves out follows from how far the handshake came. */
 static uint8_t state_of(const struct verdict *v, enum side side)
@@ -72,15 +73,14 @@ bool open_rows_add(void *context, const struct verdict *v, struct error *err)
 	o = room(rows);
 	if (!o)
 		return error_set(err, "out of memory");
-	*o = (struct live_open){
-		.interface = v->file,
-		.ip_version = v->ip_version,
-		.teardown = (uint8_t)v->teardown,
-		.midstream = v->midstream,
-		.tunnel = v->tunnel,
-		.first_ns = v->first_ns + rows->by_ns,
-		.last_ns = v->last_ns + rows->by_ns,
-	};
+	memset(o, 0, sizeof(*o)); /* compared as bytes */
+	o->interface = v->file;
+	o->ip_version = v->ip_version;
+	o->teardown = (uint8_t)v->teardown;
+	o->midstream = v->midstream;
+	o->tunnel = v->tunnel;
+	o->first_ns = v->first_ns + rows->by_ns;
+	o->last_ns = v->last_ns + rows->by_ns;
 	for (int side = 0; side < SIDES; side++) {
 		const struct verdict_direction *d = &v->dir[side];
 

@@ -296,6 +296,65 @@ static void beyond_the_bound_rows_are_counted_as_lost(void **state)
 			 20000);
 }
 
+/* Waits until it is asked for, which says that what was given before was seen. */
+static void tell_open(struct live_store *store, uint64_t packets)
+{
+	struct live_open *row = calloc(1, sizeof(*row));
+
+	assert_non_null(row);
+	row->ip_version = 4;
+	row->packets[SIDE_INITIATOR] = packets;
+	for (int i = 0; !live_store_wants_open(store, 0); i++) {
+		assert_true(i < 1500);
+		nap();
+	}
+	live_store_put_open(store, 0, row, 1, 100 * SECOND, 0);
+}
+
+static void nothing_new_writes_nothing(void **state)
+{
+	static const struct live_counts counts = {.clock_steps = 3};
+	struct live_store_config config = configuration();
+	struct live_store_status before, after;
+	struct live_store *store;
+
+	(void)state;
+	config.worker_count = 1;
+	config.keep_ns = 3600 * SECOND;
+	store = open_store(&config);
+	live_store_count(store, &counts);
+	tell_open(store, 7);
+	wait_for("SELECT packets_initiator FROM open_connections", 7);
+	wait_for("SELECT clock_steps FROM recordings", 3);
+	live_store_status(store, &before);
+	for (int i = 0; i < 3; i++) {
+		live_store_count(store, &counts);
+		tell_open(store, 7);
+	}
+	live_store_status(store, &after);
+	assert_int_equal(after.commits, before.commits);
+	tell_open(store, 8);
+	wait_for("SELECT packets_initiator FROM open_connections", 8);
+	close_store(store);
+	assert_int_equal(value("SELECT count(*) FROM open_connections"), 0);
+}
+
+/* An open connection is told, and no row. */
+static void an_open_connection_is_no_row(void **state)
+{
+	struct live_store_config config = configuration();
+	struct live_store *store = open_store(&config);
+	struct verdict v = closed(0, 100 * SECOND);
+
+	(void)state;
+	v.open = true;
+	assert_true(live_store_put(store, &v, 0));
+	put(store, 1, 1, 100 * SECOND);
+	close_store(store);
+	assert_int_equal(told_count, 2);
+	assert_int_equal(value("SELECT count(*) FROM connections"), 1);
+}
+
 /* A run that is killed leaves what it committed, and the next one says so. */
 static void an_interrupted_run_is_told(void **state)
 {
@@ -428,6 +487,8 @@ int main(void)
 		TEST(times_are_told_as_the_clock_is_now),
 		TEST(a_locked_database_is_waited_for),
 		TEST(beyond_the_bound_rows_are_counted_as_lost),
+		TEST(nothing_new_writes_nothing),
+		TEST(an_open_connection_is_no_row),
 		TEST(an_interrupted_run_is_told),
 		TEST(two_runs_do_not_share_a_database),
 		TEST(open_connections_are_replaced),
