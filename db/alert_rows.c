@@ -48,12 +48,33 @@ static void bind_ends(sqlite3_stmt *s, const struct alert_row *row)
 	sqlite3_bind_int(s, 11, row->responder_port);
 }
 
+/* The row of an alert that is over, be it of an earlier recording: the process that wrote it may have died. */
+static bool end_earlier(sqlite3 *db, const struct alert_row *row, bool *ended, struct error *err)
+{
+	static const char sql[] = "UPDATE alerts SET ended_ns = ?3 WHERE condition = ?1 AND"
+				  " began_ns = ?2 AND ended_ns IS NULL";
+	sqlite3_stmt *s;
+	bool good;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK)
+		return error_set(err, "%s", sqlite3_errmsg(db));
+	sqlite3_bind_text(s, 1, row->condition, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 2, row->began_ns);
+	sqlite3_bind_int64(s, 3, row->ended_ns);
+	good = sqlite3_step(s) == SQLITE_DONE || error_set(err, "%s", sqlite3_errmsg(db));
+	*ended = good && sqlite3_changes(db) > 0;
+	sqlite3_finalize(s);
+	return good;
+}
+
 bool alert_rows_put(sqlite3 *db, int64_t recording_id, const struct alert_row *row,
 		    struct error *err)
 {
 	sqlite3_stmt *s;
-	bool good;
+	bool good, ended = false;
 
+	if (row->ended_ns != NONE_NS && (!end_earlier(db, row, &ended, err) || ended))
+		return ended;
 	if (sqlite3_prepare_v2(db, put_sql, -1, &s, NULL) != SQLITE_OK)
 		return error_set(err, "%s", sqlite3_errmsg(db));
 	sqlite3_bind_int64(s, 1, recording_id);

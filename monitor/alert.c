@@ -188,6 +188,12 @@ static struct bucket *bucket_at(struct window *window, int64_t number)
 	return &window->buckets[(uint64_t)number % (ALERT_WINDOW_BUCKETS + 1)];
 }
 
+void alerts_resume(struct alerts *alerts, size_t index, int64_t began_ns)
+{
+	alerts->windows[index].on = true;
+	alerts->windows[index].began_ns = began_ns;
+}
+
 void alerts_take(struct alerts *alerts, const struct verdict *verdict)
 {
 	if (verdict->again)

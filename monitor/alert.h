@@ -102,6 +102,8 @@ struct alerts *alerts_new(const struct alert_condition *conditions, size_t count
 			  void *context, struct error *err);
 void alerts_free(struct alerts *alerts); /* NULL is fine */
 
+/* Before the first tick: the condition of that index held already, as another process told. */
+void alerts_resume(struct alerts *alerts, size_t index, int64_t began_ns);
 /* A connection that was told, at the time of the last tick. One told again is not counted again, nor one that has
  * ended after it was counted for a finding while it was open. */
 void alerts_take(struct alerts *alerts, const struct verdict *verdict);

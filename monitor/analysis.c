@@ -11,6 +11,7 @@
 #include "monitor/alert.h"
 #include "monitor/merge.h"
 #include "monitor/rights.h"
+#include "monitor/snapshot.h"
 #include "monitor/tally.h"
 #include "monitor/worker.h"
 #include "parsers/decode.h"
@@ -37,6 +38,9 @@ struct analysis {
 	_Atomic int64_t correction_ns;
 	_Atomic uint64_t numbers;
 	struct live_counts counts;
+	struct snapshot base; /* what the board counted before this process */
+	uint64_t base_steps;  /* clock steps that are in it */
+	uint64_t lost_before[MONITOR_INTERFACES][RING_LOSSES];
 	uint64_t lost_seen[MONITOR_INTERFACES][RING_LOSSES];
 	int64_t latest_ns, looked_ns; /* steady */
 	int64_t tick_next_ns;
@@ -125,6 +129,7 @@ static void alerted(void *context, const struct alert *alert)
 	};
 
 	alert_sentence(alert, event.detail);
+	atomic_store(&a->board->alert_began_ns[alert->index], began ? alert->began_ns : 0);
 	board_tell(a->board, &event);
 	if (began)
 		atomic_fetch_add(&a->board->alerts, 1);
@@ -143,9 +148,9 @@ static int64_t look_at_clock(struct analysis *a)
 	struct clock_pair now = clocks(a);
 
 	if (clock_look(&a->axis, now)) {
-		a->counts.clock_steps = a->axis.steps;
+		a->counts.clock_steps = a->axis.steps - a->base_steps;
 		atomic_store(&a->correction_ns, clock_correction(&a->axis));
-		atomic_store(&a->board->clock_steps, a->axis.steps);
+		atomic_store(&a->board->clock_steps, a->base.clock_steps + a->counts.clock_steps);
 	}
 	return clock_steady(&a->axis, now);
 }
@@ -166,7 +171,7 @@ static bool look_at_losses(struct analysis *a, int64_t now_ns, struct error *err
 
 			lost += total - a->lost_seen[i][l];
 			a->lost_seen[i][l] = total;
-			a->counts.drops[i][l] = total;
+			a->counts.drops[i][l] = total - a->lost_before[i][l];
 			atomic_store(&a->board->interfaces[i].drops[l], total);
 		}
 	}
@@ -210,10 +215,10 @@ static void show_store(struct analysis *a, const struct live_store_status *s)
 	};
 	struct board *b = a->board;
 
-	atomic_store(&b->rows, s->rows);
-	atomic_store(&b->commits, s->commits);
-	atomic_store(&b->rows_lost, s->rows_lost);
-	atomic_store(&b->rows_expired, s->rows_expired);
+	atomic_store(&b->rows, a->base.rows + s->rows);
+	atomic_store(&b->commits, a->base.commits + s->commits);
+	atomic_store(&b->rows_lost, a->base.rows_lost + s->rows_lost);
+	atomic_store(&b->rows_expired, a->base.rows_expired + s->rows_expired);
 	atomic_store(&b->backlog, s->backlog);
 	atomic_store(&b->database_bytes, (uint64_t)s->bytes);
 	atomic_store(&b->last_commit_ns, s->last_commit_ns);
@@ -225,6 +230,7 @@ static void show_counts(struct analysis *a)
 {
 	struct board *b = a->board;
 	struct worker_gauges g;
+	const struct snapshot_interface *base = a->base.interfaces;
 	uint64_t packets = 0, bytes = 0;
 
 	sum_workers(a, &g);
@@ -233,14 +239,14 @@ static void show_counts(struct analysis *a)
 
 		packets += f->packets;
 		bytes += f->wire_bytes;
-		atomic_store(&b->interfaces[i].packets, f->packets);
-		atomic_store(&b->interfaces[i].bytes, f->wire_bytes);
+		atomic_store(&b->interfaces[i].packets, base[i].packets + f->packets);
+		atomic_store(&b->interfaces[i].bytes, base[i].bytes + f->wire_bytes);
 	}
-	atomic_store(&b->packets, packets);
-	atomic_store(&b->bytes, bytes);
-	atomic_store(&b->segments, g.counts.segments);
-	atomic_store(&b->duplicates, g.counts.duplicates);
-	atomic_store(&b->evicted, g.counts.evicted);
+	atomic_store(&b->packets, a->base.packets + packets);
+	atomic_store(&b->bytes, a->base.bytes + bytes);
+	atomic_store(&b->segments, a->base.segments + g.counts.segments);
+	atomic_store(&b->duplicates, a->base.duplicates + g.counts.duplicates);
+	atomic_store(&b->evicted, a->base.evicted + g.counts.evicted);
 	atomic_store(&b->open_connections, g.open);
 	atomic_store(&b->memory, g.memory);
 	for (int s = 0; s < ENDPOINT_STATES; s++)
@@ -454,6 +460,45 @@ static bool make_workers(struct analysis *a, struct error *err)
 	return true;
 }
 
+/* What an earlier process had read and not given back is left out: one of these packets may be why it ended.
+ * They count as lost, and so does nothing that was lost before. */
+static void skip_packets(struct analysis *a)
+{
+	for (size_t i = 0; i < a->config->interface_count; i++) {
+		struct ring *ring = a->setup->rings[i];
+		struct ring_board *b = ring_board(ring);
+		struct ring_packet packet;
+		const uint8_t *data;
+		uint64_t skipped = 0;
+
+		for (int l = 0; l < RING_LOSSES; l++)
+			a->lost_seen[i][l] = a->lost_before[i][l] = atomic_load(&b->lost[l]);
+		while (skipped < RING_REREAD && ring_peek(ring, &packet, &data)) {
+			ring_take(ring);
+			skipped++;
+		}
+		atomic_fetch_add(&b->lost[RING_LOSS_OWN], skipped);
+	}
+}
+
+/* Goes on where an earlier process ended early: counters only grow, an alert that held holds. */
+static void take_over(struct analysis *a)
+{
+	_Static_assert((int)ALERT_CONDITIONS <= (int)BOARD_ALERTS, "each has its place");
+	board_take_over(a->board);
+	snapshot_take(a->board, &a->base);
+	clock_look(&a->axis, clocks(a));
+	a->base_steps = a->axis.steps;
+	atomic_store(&a->correction_ns, clock_correction(&a->axis));
+	skip_packets(a);
+	for (size_t i = 0; i < a->config->condition_count; i++) {
+		int64_t began_ns = atomic_load(&a->board->alert_began_ns[i]);
+
+		if (began_ns != 0)
+			alerts_resume(a->alerts, i, began_ns);
+	}
+}
+
 static bool open_store(struct analysis *a, struct error *err)
 {
 	const struct monitor_config *c = a->config;
@@ -475,6 +520,8 @@ static bool open_store(struct analysis *a, struct error *err)
 
 	a->tally = tally_new(a->board, c->engine.hash_key, err);
 	a->alerts = alerts_new(c->condition, c->condition_count, alerted, a, err);
+	if (a->tally && a->alerts && a->setup->again)
+		take_over(a);
 	if (a->tally && a->alerts)
 		a->store = live_store_open(&config, err);
 	return a->store;

@@ -15,6 +15,7 @@ struct analysis_setup {
 	struct clock_axis axis; /* the capture processes' */
 	int control; /* commands come from here, a byte each; its end is ANALYSIS_FINISH */
 	int status;  /* sentences go there, see ANALYSIS_READY */
+	bool again;  /* an earlier one ended early: it goes on with its counters and alerts */
 };
 
 /* Commands. */

@@ -55,6 +55,25 @@ static bool box_read(const struct board_box *box, void *to, const void *from, si
 	return false;
 }
 
+/* Its struct may be half of one event and half of another; the next that is put there makes it good. */
+static void box_mend(struct board_box *box)
+{
+	uint32_t sequence = atomic_load_explicit(&box->sequence, memory_order_relaxed);
+
+	if (sequence % 2 != 0)
+		atomic_store_explicit(&box->sequence, sequence + 1, memory_order_release);
+}
+
+void board_take_over(struct board *board)
+{
+	for (size_t i = 0; i < BOARD_EVENTS; i++)
+		box_mend(&board->events[i].box);
+	for (size_t i = 0; i < BOARD_TEARDOWNS; i++)
+		box_mend(&board->teardown_events[i].box);
+	box_mend(&board->servers_box);
+	box_mend(&board->trouble_box);
+}
+
 static void ring_put(struct board_event *ring, uint64_t size, _Atomic uint64_t *last,
 		     const struct board_event *event)
 {

@@ -26,6 +26,7 @@ enum {
 	BOARD_DETAIL = 200,
 	BOARD_TROUBLE = 256,
 	BOARD_WORKERS = 64,
+	BOARD_ALERTS = 64,
 };
 
 /* Packets are lost in three places, told apart: */
@@ -104,6 +105,8 @@ struct board {
 	_Atomic uint64_t fin_violations, time_wait_checks[TIME_WAIT_CHECKS];
 	_Atomic uint64_t findings[FINDING_CODES];
 	_Atomic uint64_t alerts;
+	/* Gauges: since when an alert holds, 0: it does not. Each of the run's conditions. */
+	_Atomic int64_t alert_began_ns[BOARD_ALERTS];
 	_Atomic uint64_t lossy_connections; /* told to have been open while packets were lost */
 	_Atomic uint64_t evicted, clock_steps;
 
@@ -137,6 +140,8 @@ struct board {
 struct board *board_new(struct error *err);
 void board_free(struct board *board); /* NULL is fine; each process frees its own mapping */
 
+/* For a writer that takes over from one that died: what that had half written is readable again. */
+void board_take_over(struct board *board);
 /* For the writer. The event's number and box are filled by the call, which chooses the ring. */
 void board_tell(struct board *board, const struct board_event *event);
 void board_put_servers(struct board *board, const struct board_server *servers, uint32_t count);

@@ -137,6 +137,7 @@ static _Noreturn void run_analysis(struct front *f, int control)
 		.axis = f->axis,
 		.control = control,
 		.status = f->status[1],
+		.again = f->restarts > 0,
 	};
 
 	become_child(f);

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { ALIGN = 16, PAGE = 4096, LINE = 64, RELEASE_EVERY = 64, SIZE_MIN = 1024 * 1024 };
+enum { ALIGN = 16, PAGE = 4096, LINE = 64, RELEASE_EVERY = RING_REREAD, SIZE_MIN = 1024 * 1024 };
 
 /* In front of each packet; the first word alone where the ring's end is skipped. */
 struct record {

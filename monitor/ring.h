@@ -16,7 +16,11 @@
 
 struct ring;
 
-enum { RING_PACKET_MAX = 256 * 1024 }; /* bytes of one packet */
+enum {
+	RING_PACKET_MAX = 256 * 1024, /* bytes of one packet */
+	/* A reader that starts anew finds so many packets at most that the one before it had taken. */
+	RING_REREAD = 64,
+};
 
 struct ring_packet {
 	int64_t ts_ns;    /* on the steady axis, see monitor/clock.h */

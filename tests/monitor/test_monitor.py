@@ -149,6 +149,59 @@ def who_is_stuck_is_told_while_it_is(stage):
     same(stage, database, capture, "--stuck", "2s")
 
 
+def children(pid):
+    return [int(p) for p in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def metric(stage, name):
+    out = subprocess.run(["ip", "netns", "exec", stage.left, sys.executable, "-c",
+                          "import urllib.request as u;"
+                          "print(u.urlopen('http://127.0.0.1:9477/metrics', timeout=5).read().decode())"],
+                         check=True, capture_output=True, text=True).stdout
+    return sum(float(line.split()[-1]) for line in out.splitlines() if re.match(name + "[ {]", line))
+
+
+@case()
+def a_new_analysis_goes_on(stage):
+    database = stage.folder / "live.db"
+    stage.serve()
+    monitor = stage.monitor(database, "--metrics", "9477", "--alert", "count(connections) > 10 over 6s")
+    stage.close(14, silent=False)
+    monitor.wait_for("Alert:")
+    names = ("lastack_packets_total", "lastack_connections_total", "lastack_store_commits_total",
+             "lastack_store_rows_total", "lastack_segments_total")
+    wait_until(lambda: metric(stage, names[3]) >= 14)
+    before = [metric(stage, name) for name in names]
+    os.kill(max(children(monitor.process.pid)), signal.SIGKILL)
+    monitor.wait_for("starting it anew")
+    monitor.wait_for("Alert over:")
+    assert monitor.log.read_text().count("Alert:") == 1
+    after = [metric(stage, name) for name in names]
+    assert all(b >= a > 0 for a, b in zip(before, after)), (before, after)
+    stage.close(7, silent=False)
+    wait_until(lambda: metric(stage, names[1]) >= before[1] + 7)
+    assert monitor.end() == 0, monitor.log.read_text()
+    assert one(database, "SELECT count(*) FROM alerts WHERE ended_ns IS NULL") == (0,)
+    assert one(database, "SELECT count(*) FROM findings WHERE code = 'capture-loss'") == (0,)
+
+
+@case()
+def a_killed_front_takes_all_with_it(stage):
+    database = stage.folder / "live.db"
+    stage.serve()
+    monitor = stage.monitor(database)
+    stage.close(14, silent=False)
+    settle()
+    others = children(monitor.process.pid)
+    assert len(others) == 2, others
+    monitor.send(signal.SIGKILL)
+    monitor.process.wait()
+    wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}/exe").exists() for pid in others), 10,
+               "the end of the others")
+    assert one(database, "SELECT finished, interrupted FROM recordings") == (1, 0)
+    assert one(database, "SELECT count(*) FROM connections")[0] >= 14
+
+
 @case()
 def rows_come_soon_after_the_end(stage):
     database = stage.folder / "live.db"
