@@ -442,12 +442,19 @@ static void tell_losses(struct list *l, const struct connection *c, const struct
 	bool ended = v->end_reason == END_CLOSED || v->end_reason == END_RESET;
 	int64_t until_ns = ended || end->until_ns < v->last_ns ? v->last_ns : end->until_ns;
 	struct moment at = {.file = c->first_file};
-	uint64_t packets = losses_within(end->losses, v->first_ns, until_ns, &at.ts_ns);
+	uint64_t packets;
 
-	if (packets == 0)
+	if (!losses_within(end->losses, v->first_ns, until_ns, &packets, &at.ts_ns))
 		return;
 	if (at.ts_ns < v->first_ns)
 		at.ts_ns = v->first_ns;
+	if (packets == 0) {
+		add(l, FINDING_CAPTURE_LOSS, SIDE_NONE, &at, 1,
+		    "The capture was opened anew while this connection was open: some of its "
+		    "packets "
+		    "may be missing.");
+		return;
+	}
 	add(l, FINDING_CAPTURE_LOSS, SIDE_NONE, &at, packets,
 	    "The capture lost %" PRIu64 " packet%s while this connection was open: some of its may "
 	    "be missing.",

@@ -4,8 +4,6 @@
 
 void losses_add(struct losses *l, int64_t from_ns, int64_t to_ns, uint64_t packets)
 {
-	if (packets == 0)
-		return;
 	if (l->count == LOSSES_MAX) { /* the two oldest become one */
 		l->loss[1].from_ns = l->loss[0].from_ns;
 		l->loss[1].packets += l->loss[0].packets;
@@ -15,10 +13,12 @@ void losses_add(struct losses *l, int64_t from_ns, int64_t to_ns, uint64_t packe
 	l->loss[l->count++] = (struct loss){.from_ns = from_ns, .to_ns = to_ns, .packets = packets};
 }
 
-uint64_t losses_within(const struct losses *l, int64_t from_ns, int64_t to_ns, int64_t *at_ns)
+bool losses_within(const struct losses *l, int64_t from_ns, int64_t to_ns, uint64_t *packets,
+		   int64_t *at_ns)
 {
-	uint64_t packets = 0;
+	bool found = false;
 
+	*packets = 0;
 	for (uint32_t i = l->count; i > 0; i--) {
 		const struct loss *loss = &l->loss[i - 1];
 
@@ -26,8 +26,9 @@ uint64_t losses_within(const struct losses *l, int64_t from_ns, int64_t to_ns, i
 			break;
 		if (loss->from_ns > to_ns)
 			continue;
-		packets += loss->packets;
+		*packets += loss->packets;
 		*at_ns = loss->from_ns;
+		found = true;
 	}
-	return packets;
+	return found;
 }

@@ -2,6 +2,7 @@
 #ifndef LASTACK_ANALYZER_LOSSES_H
 #define LASTACK_ANALYZER_LOSSES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The latest ones are kept apart; earlier ones flow together. */
@@ -9,7 +10,7 @@ enum { LOSSES_MAX = 256 };
 
 struct loss {
 	int64_t from_ns, to_ns;
-	uint64_t packets;
+	uint64_t packets; /* 0: nobody knows how many, if any */
 };
 
 struct losses {
@@ -18,7 +19,8 @@ struct losses {
 };
 
 void losses_add(struct losses *losses, int64_t from_ns, int64_t to_ns, uint64_t packets);
-/* Packets lost in any span that touches this one; *at: when the first of them began. */
-uint64_t losses_within(const struct losses *losses, int64_t from_ns, int64_t to_ns, int64_t *at_ns);
+/* False: no span touches this one. *packets: lost in all that do; *at: when the first of them began. */
+bool losses_within(const struct losses *losses, int64_t from_ns, int64_t to_ns, uint64_t *packets,
+		   int64_t *at_ns);
 
 #endif

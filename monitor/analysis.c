@@ -42,6 +42,7 @@ struct analysis {
 	uint64_t base_steps;  /* clock steps that are in it */
 	uint64_t lost_before[MONITOR_INTERFACES][RING_LOSSES];
 	uint64_t lost_seen[MONITOR_INTERFACES][RING_LOSSES];
+	uint64_t gaps_seen[MONITOR_INTERFACES];
 	int64_t latest_ns, looked_ns; /* steady */
 	int64_t tick_next_ns;
 	unsigned ticks;
@@ -157,6 +158,31 @@ static int64_t look_at_clock(struct analysis *a)
 
 /* ---- counts ---- */
 
+static bool mark_loss(struct analysis *a, int64_t from_ns, int64_t to_ns, uint64_t packets,
+		      struct error *err)
+{
+	for (size_t i = 0; i < a->workers; i++)
+		if (!worker_loss(a->worker[i], from_ns, to_ns, packets, err))
+			return false;
+	return true;
+}
+
+/* An interface that was opened anew: what came meanwhile is lost, nobody knows how much. */
+static bool look_at_gaps(struct analysis *a, struct error *err)
+{
+	for (size_t i = 0; i < a->config->interface_count; i++) {
+		const struct ring_board *b = ring_board(a->setup->rings[i]);
+		uint64_t gaps = atomic_load(&b->gaps);
+
+		if (gaps == a->gaps_seen[i])
+			continue;
+		a->gaps_seen[i] = gaps;
+		if (!mark_loss(a, atomic_load(&b->gap_from_ns), atomic_load(&b->gap_to_ns), 0, err))
+			return false;
+	}
+	return true;
+}
+
 static bool look_at_losses(struct analysis *a, int64_t now_ns, struct error *err)
 {
 	/* the capture processes ask the kernel once a second */
@@ -175,10 +201,7 @@ static bool look_at_losses(struct analysis *a, int64_t now_ns, struct error *err
 			atomic_store(&a->board->interfaces[i].drops[l], total);
 		}
 	}
-	for (size_t i = 0; lost > 0 && i < a->workers; i++)
-		if (!worker_loss(a->worker[i], from_ns, now_ns, lost, err))
-			return false;
-	return true;
+	return (lost == 0 || mark_loss(a, from_ns, now_ns, lost, err)) && look_at_gaps(a, err);
 }
 
 static void sum_workers(struct analysis *a, struct worker_gauges *sum)
@@ -470,6 +493,8 @@ static void skip_packets(struct analysis *a)
 		struct ring_packet packet;
 		const uint8_t *data;
 		uint64_t skipped = 0;
+
+		a->gaps_seen[i] = atomic_load(&b->gaps);
 
 		for (int l = 0; l < RING_LOSSES; l++)
 			a->lost_seen[i][l] = a->lost_before[i][l] = atomic_load(&b->lost[l]);

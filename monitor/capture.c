@@ -77,6 +77,19 @@ static void count_drops(struct capture_process *p, struct live *live)
 	p->seen = drops;
 }
 
+/* Between the end of the process before this one and now nobody looked. */
+static void note_gap(struct capture_process *p)
+{
+	int64_t from_ns = atomic_load(&p->board->watched_ns);
+
+	look_at_clock(p);
+	if (from_ns == 0)
+		return;
+	atomic_store(&p->board->gap_from_ns, from_ns);
+	atomic_store(&p->board->gap_to_ns, clock_steady(&p->axis, p->now));
+	atomic_fetch_add(&p->board->gaps, 1);
+}
+
 /* Until it is to stop and nothing more is there. */
 static enum live_result read_on(struct capture_process *p, struct live *live,
 				const volatile bool *stop, struct error *err)
@@ -88,6 +101,8 @@ static enum live_result read_on(struct capture_process *p, struct live *live,
 		size_t taken;
 
 		look_at_clock(p);
+		atomic_store_explicit(&p->board->watched_ns, clock_steady(&p->axis, p->now),
+				      memory_order_relaxed);
 		result = live_read(live, PACKETS_A_LOOK, take, p, &taken, err);
 		ring_publish(p->ring);
 		if (result != LIVE_MORE)
@@ -134,7 +149,10 @@ static enum capture_end capture_interface(const struct capture_setup *setup,
 		return CAPTURE_FAILED;
 	}
 	capture_say(setup->status, CAPTURE_READY, setup->config->interface[setup->index]);
+	note_gap(&p);
 	result = read_on(&p, live, stop, &err);
+	if (result == LIVE_GONE) /* there is nothing to watch until it is back */
+		atomic_store(&p.board->watched_ns, 0);
 	count_drops(&p, live);
 	live_close(live);
 	if (result == LIVE_FAILED)

@@ -38,6 +38,10 @@ struct ring_board {
 	_Atomic uint64_t lost[RING_LOSSES];
 	_Atomic uint64_t packets,
 		bytes; /* taken so far, the lost ones left out; bytes on the wire */
+	/* Steady time at which the interface was watched last; 0: not yet, or it was gone. And the latest
+	 * time in which it should have been watched and was not, and how many there were. */
+	_Atomic int64_t watched_ns, gap_from_ns, gap_to_ns;
+	_Atomic uint64_t gaps;
 	_Atomic uint32_t linktype;
 	_Atomic uint32_t ended; /* 1: the writer is done, what is published is all there is */
 	/* The writer's clock, where it is not the machine's: a file that is replayed. 0: it is. */

@@ -301,15 +301,20 @@ def hangup_reopens_the_database(stage):
         beside = pathlib.Path(f"{database}{suffix}")
         if beside.exists():
             beside.rename(f"{moved}{suffix}")
+    held = stage.hold(3, 60)
+    settle()
     monitor.send(signal.SIGHUP)
     monitor.wait_for("opened anew")
     time.sleep(0.5)
     stage.close(14, silent=False)
+    held.kill_group()
     settle()
     assert monitor.end() == 0
     assert one(moved, "SELECT finished FROM recordings") == (1,)
     assert one(moved, "SELECT count(*) FROM connections")[0] >= 7
     assert one(database, "SELECT count(*) FROM connections")[0] >= 14
+    # the interface was closed for a moment: what was open then may lack something
+    assert one(database, "SELECT count(*) FROM findings WHERE code = 'capture-loss'") == (3,)
 
 
 @case()
