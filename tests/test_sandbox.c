@@ -393,19 +393,10 @@ static int try_it(size_t which, int profile)
 	return WIFSIGNALED(status) ? 1000 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static void require_walls(void)
-{
-	if (strcmp(sandbox_words(), "seccomp and Landlock") != 0) {
-		print_message("# here is %s\n", sandbox_words());
-		skip();
-	}
-}
-
 /* Each attempt comes through where there is no sandbox: what stops it below is the sandbox. */
 static void test_without(void **state)
 {
 	(void)state;
-	require_walls();
 	for (size_t i = 0; i < ATTEMPTS; i++) {
 		int result = try_it(i, NO_SANDBOX);
 
@@ -417,7 +408,6 @@ static void test_without(void **state)
 
 static void check_profile(int profile)
 {
-	require_walls();
 	for (size_t i = 0; i < ATTEMPTS; i++) {
 		bool wanted = (attempts[i].let_through & BIT(profile)) != 0;
 		int result = try_it(i, profile);
@@ -467,7 +457,6 @@ static void test_front_quiet(void **state)
 static void test_killed(void **state)
 {
 	(void)state;
-	require_walls();
 	for (size_t i = 0; i < ATTEMPTS; i++) {
 		if (attempts[i].try == run_program)
 			assert_int_equal(try_it(i, SANDBOX_FILES), 1000 + SIGSYS);
@@ -483,5 +472,9 @@ int main(void)
 		cmocka_unit_test(test_killed),
 	};
 
+	if (strcmp(sandbox_words(), "seccomp and Landlock") != 0) {
+		printf("1..0 # SKIP here is %s\n", sandbox_words());
+		return 0;
+	}
 	return cmocka_run_group_tests_name("sandbox", tests, NULL, NULL);
 }

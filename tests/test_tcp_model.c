@@ -71,7 +71,8 @@ static void watch(const struct tcp_world *w, const bool *missed, int64_t until, 
 			feed(scene, &w->log[i], i);
 	(void)scene_clock(scene, T0 + until * US);
 	scene_finish(scene);
-	qsort(scene->told, scene->told_count, sizeof(scene->told[0]), by_first_packet);
+	if (scene->told_count > 0)
+		qsort(scene->told, scene->told_count, sizeof(scene->told[0]), by_first_packet);
 }
 
 /* ---- failures ---- */

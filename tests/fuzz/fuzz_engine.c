@@ -522,8 +522,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < STEPS_MAX && c.left > 0; i++) {
 		struct step step = {0};
 		size_t count = sizeof(step);
+		const uint8_t *bytes = choose_bytes(&c, &count);
 
-		memcpy(&step, choose_bytes(&c, &count), count);
+		memcpy(&step, bytes, count);
 		one_step(&p, &step);
 	}
 	scene_finish(&p.scene);
