@@ -191,7 +191,7 @@ static void set_marks(struct regular_end *e, unsigned marks)
 }
 
 /* Of the last ACKs the latest covers the FIN, then all data, then the SYN. */
-static uint32_t usual_ack(const struct regular_end *peer, uint8_t i)
+static uint32_t usual_ack(const struct regular_end *peer, int i)
 {
 	return i == 0 ? peer->snd_nxt : i == 1 ? peer->snd_nxt - 1 : peer->isn + 1;
 }
@@ -297,7 +297,7 @@ static void put_end(struct writer *w, const struct regular_end *e, const struct 
 {
 	uint32_t far[RECENT_ACKS];
 
-	for (uint8_t i = 0; i < RECENT_ACKS; i++)
+	for (int i = 0; i < RECENT_ACKS; i++)
 		far[i] = fold_number(e->acks[i], i < e->ack_count ? usual_ack(peer, i) : 0);
 	put_two(w, far[0], far[1]);
 	put_two(w, far[2], far[3]);
@@ -313,7 +313,7 @@ static void get_end(struct reader *r, struct regular_end *e, const struct regula
 
 	get_two(r, &far[0], &far[1]);
 	get_two(r, &far[2], &far[3]);
-	for (uint8_t i = 0; i < RECENT_ACKS; i++)
+	for (int i = 0; i < RECENT_ACKS; i++)
 		e->acks[i] = unfold_number(far[i], i < e->ack_count ? usual_ack(peer, i) : 0);
 	get_two(r, &far[0], &far[1]);
 	e->window_max = unfold_number(far[0], last_window(e));
@@ -447,6 +447,7 @@ struct kept *kept_of(const struct regular *r)
 						    .ttl_first = r->end[side].ttl_first,
 						    .wscale = r->end[side].wscale};
 	pack_lengths(&w, kept->distance);
+	/* cppcheck-suppress uninitvar ; put_all() wrote these bytes of it through w */
 	memcpy(kept->distance + lengths, room, bytes);
 	return kept;
 }
