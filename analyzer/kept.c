@@ -73,7 +73,7 @@ static uint64_t get(struct reader *r)
 /* Small ones of either sign become small numbers. */
 static uint64_t fold(int64_t difference)
 {
-	return (uint64_t)difference << 1 ^ (uint64_t)(difference >> 63);
+	return (uint64_t)difference << 1 ^ -(uint64_t)(difference < 0);
 }
 
 static int64_t unfold(uint64_t value)
