@@ -22,19 +22,11 @@ void intake_count(struct connection *c, enum side from, const struct segment *s,
 	connection_span(c, s->ts_ns);
 	c->previous_ns = s->ts_ns;
 	zeek_segment(&c->zeek, from, s);
-	if (keep_ladder)
-		ladder_add(&c->ladder,
-			   &(struct ladder_segment){.ts_ns = s->ts_ns,
-						    .packet = s->packet,
-						    .file = s->file,
-						    .seq = s->seq,
-						    .ack = s->ack,
-						    .payload_len = s->payload_len,
-						    .window = s->window,
-						    .flags = s->flags,
-						    .from = (uint8_t)from,
-						    .ttl = s->ttl},
-			   s->flags & (TCP_FIN | TCP_RST));
+	if (keep_ladder) {
+		const struct ladder_segment segment = ladder_segment_of(s, from);
+
+		ladder_add(&c->ladder, &segment, s->flags & (TCP_FIN | TCP_RST));
+	}
 }
 
 /* SND.UNA of side: what the peer acknowledged, else where it began. */

@@ -38,4 +38,19 @@ void ladder_give_up(struct ladder *ladder);
 size_t ladder_memory(const struct ladder *ladder);
 void ladder_free(struct ladder *ladder);
 
+/* What is kept of a segment that this side sent. */
+static inline struct ladder_segment ladder_segment_of(const struct segment *s, enum side from)
+{
+	return (struct ladder_segment){.ts_ns = s->ts_ns,
+				       .packet = s->packet,
+				       .file = s->file,
+				       .seq = s->seq,
+				       .ack = s->ack,
+				       .payload_len = s->payload_len,
+				       .window = s->window,
+				       .flags = s->flags,
+				       .from = (uint8_t)from,
+				       .ttl = s->ttl};
+}
+
 #endif

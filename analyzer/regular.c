@@ -28,18 +28,9 @@ static bool fits(const struct moment *at)
 
 static void keep_segment(struct regular *r, enum side from, const struct segment *s)
 {
-	ladder_add(&r->ladder,
-		   &(struct ladder_segment){.ts_ns = s->ts_ns,
-					    .packet = s->packet,
-					    .file = s->file,
-					    .seq = s->seq,
-					    .ack = s->ack,
-					    .payload_len = s->payload_len,
-					    .window = s->window,
-					    .flags = s->flags,
-					    .from = (uint8_t)from,
-					    .ttl = s->ttl},
-		   s->flags & TCP_FIN);
+	const struct ladder_segment segment = ladder_segment_of(s, from);
+
+	ladder_add(&r->ladder, &segment, s->flags & TCP_FIN);
 }
 
 /* Any segment: time, silence, TTL, time stamp. */
