@@ -31,9 +31,16 @@ struct flow_table {
 	struct queue queue[FLOW_QUEUES];
 };
 
+/* Of an id that is not 0. */
+__attribute__((returns_nonnull)) static struct flow *flow_known(const struct flow_table *t,
+								flow_id id)
+{
+	return &t->slab[(id - 1) / SLAB_FLOWS]->flow[(id - 1) % SLAB_FLOWS];
+}
+
 static struct flow *flow_at(const struct flow_table *t, flow_id id)
 {
-	return id ? &t->slab[(id - 1) / SLAB_FLOWS]->flow[(id - 1) % SLAB_FLOWS] : NULL;
+	return id ? flow_known(t, id) : NULL;
 }
 
 static flow_id id_of(const struct flow *f)
@@ -239,7 +246,7 @@ static void link_in(struct flow_table *t, flow_id *bucket, struct flow *previous
 	f->previous = id_of(previous);
 	f->next = *place;
 	if (f->next)
-		flow_at(t, f->next)->previous = f->id;
+		flow_known(t, f->next)->previous = f->id;
 	*place = f->id;
 }
 
@@ -349,7 +356,7 @@ struct flow *flow_add(struct flow_table *t, uint64_t hash, const struct flow_key
 
 	if (!t->unused && !add_slab(t))
 		return NULL;
-	f = flow_at(t, t->unused);
+	f = flow_known(t, t->unused);
 	unused = f->next;
 	*f = (struct flow){
 		.low_port = key->low_port,
@@ -393,11 +400,11 @@ static void queue_leave(struct flow_table *t, struct flow *f)
 		return;
 	q = &t->queue[f->queue];
 	if (f->ahead)
-		flow_at(t, f->ahead)->behind = f->behind;
+		flow_known(t, f->ahead)->behind = f->behind;
 	else
 		q->head = f->behind;
 	if (f->behind)
-		flow_at(t, f->behind)->ahead = f->ahead;
+		flow_known(t, f->behind)->ahead = f->ahead;
 	else
 		q->tail = f->ahead;
 	f->ahead = f->behind = 0;
@@ -415,7 +422,7 @@ void flow_touch(struct flow_table *t, struct flow *f, enum flow_queue queue, int
 	f->queue = queue & 7u;
 	f->ahead = q->tail;
 	if (q->tail)
-		flow_at(t, q->tail)->behind = f->id;
+		flow_known(t, q->tail)->behind = f->id;
 	else
 		q->head = f->id;
 	q->tail = f->id;
@@ -426,11 +433,11 @@ static void bucket_leave(struct flow_table *t, struct flow *f)
 	if (!f->running)
 		return;
 	if (f->previous)
-		flow_at(t, f->previous)->next = f->next;
+		flow_known(t, f->previous)->next = f->next;
 	else
 		*bucket_of(t, f->hash) = f->next;
 	if (f->next)
-		flow_at(t, f->next)->previous = f->previous;
+		flow_known(t, f->next)->previous = f->previous;
 	f->previous = f->next = 0;
 	f->running = false;
 	t->running--;
@@ -462,13 +469,13 @@ void flow_remove(struct flow_table *t, struct flow *f)
 {
 	/* what comes late for the incarnation before finds it again */
 	if (f->running && f->older)
-		bucket_enter(t, flow_at(t, f->older));
+		bucket_enter(t, flow_known(t, f->older));
 	bucket_leave(t, f);
 	queue_leave(t, f);
 	if (f->older)
-		flow_at(t, f->older)->newer = f->newer;
+		flow_known(t, f->older)->newer = f->newer;
 	if (f->newer)
-		flow_at(t, f->newer)->older = f->older;
+		flow_known(t, f->newer)->older = f->older;
 	flow_release(t, f);
 	f->next = t->unused;
 	t->unused = f->id;

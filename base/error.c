@@ -14,20 +14,19 @@ static void replace_controls(char *text)
 	}
 }
 
-bool error_set(struct error *err, const char *format, ...)
+void error_format(struct error *err, const char *format, ...)
 {
 	char text[sizeof(
 		err->text)]; /* apart from err, whose own text may be among the arguments */
 	va_list arguments;
 
 	if (err == NULL)
-		return false;
+		return;
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	replace_controls(text);
 	memcpy(err->text, text, strlen(text) + 1);
-	return false;
 }
 
 bool error_is_memory(const struct error *err)
@@ -38,7 +37,7 @@ bool error_is_memory(const struct error *err)
 	return length >= strlen(memory) && strcmp(err->text + length - strlen(memory), memory) == 0;
 }
 
-bool error_prefix(struct error *err, const char *format, ...)
+void error_format_prefix(struct error *err, const char *format, ...)
 {
 	static const char separator[] = ": ";
 	char prefix[sizeof(err->text)];
@@ -47,7 +46,7 @@ bool error_prefix(struct error *err, const char *format, ...)
 	size_t text_length, prefix_length, prefix_room;
 
 	if (err == NULL)
-		return false;
+		return;
 	va_start(arguments, format);
 	vsnprintf(prefix, sizeof(prefix), format, arguments);
 	va_end(arguments);
@@ -59,7 +58,7 @@ bool error_prefix(struct error *err, const char *format, ...)
 	prefix_room = room - (text_length < room / 2 ? text_length : room / 2);
 	if (prefix_length > prefix_room) {
 		prefix_length = prefix_room;
-		memcpy(prefix + prefix_length - 3, "...", 3);
+		memset(prefix + prefix_length - 3, '.', 3);
 	}
 	if (text_length > room - prefix_length)
 		text_length = room - prefix_length;
@@ -67,5 +66,4 @@ bool error_prefix(struct error *err, const char *format, ...)
 	err->text[prefix_length + strlen(separator) + text_length] = '\0';
 	memcpy(err->text + prefix_length, separator, strlen(separator));
 	memcpy(err->text, prefix, prefix_length);
-	return false;
 }

@@ -1,6 +1,7 @@
 /* Reassembly of IPv4 and IPv6 fragments. */
 #include "parsers/fragment.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,6 +91,7 @@ static void table_give_up(struct fragment_table *table, struct pending *p)
 {
 	table->given_up += p->fragments;
 	table_unlink(table, p);
+	assert(table->oldest != p);
 	pending_free(table, p);
 }
 
@@ -260,6 +262,7 @@ static void pending_copy(struct pending *p, const struct fragment *fragment, uin
 {
 	uint32_t at = fragment->offset;
 
+	assert(p->bytes != NULL); /* end > 0, and there is room up to it */
 	for (uint32_t i = 0; i <= p->range_count && at < end; i++) {
 		uint32_t stop = end;
 

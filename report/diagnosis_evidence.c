@@ -85,10 +85,14 @@ static char *prefix_text(const struct prefix *p)
 static bool find_clients(struct diagnosis_walk *w, size_t party, struct diagnosis_party *out)
 {
 	struct prefix *prefixes = calloc(PREFIXES_MAX, sizeof(*prefixes));
-	sqlite3_stmt *s = walk_prepare(w, "SELECT key, address, version FROM hosts WHERE id = ?1");
+	sqlite3_stmt *s;
 	size_t count = 0;
-	bool good = s && (prefixes || walk_no_memory(w));
+	bool good;
 
+	if (!prefixes)
+		return walk_no_memory(w);
+	s = walk_prepare(w, "SELECT key, address, version FROM hosts WHERE id = ?1");
+	good = s != NULL;
 	for (size_t i = 0; good && i < w->slots.client_count; i++) {
 		const struct client_tally *c = &w->slots.client[i];
 

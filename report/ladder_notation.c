@@ -1,5 +1,6 @@
 #include "report/ladder_notation.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -237,7 +238,7 @@ static void tell_segments(FILE *out, const struct ladder_view *view, const struc
 		const struct view_step *other = k < of_next ? &next->steps[k] : NULL;
 		const struct view_step *told = one;
 
-		if (!one || (other && captured_before(&other->segment, &one->segment))) {
+		if (other && (!one || captured_before(&other->segment, &one->segment))) {
 			bool from_initiator = other->segment.from == SIDE_INITIATOR;
 
 			tell_segment(out, next, other, zero,
@@ -245,6 +246,7 @@ static void tell_segments(FILE *out, const struct ladder_view *view, const struc
 			told = other;
 			k++;
 		} else {
+			assert(one != NULL); /* as one of the two is left */
 			if (one->segment.after_gap)
 				fputs("...\n", out);
 			tell_segment(out, view, one, zero, one->segment.from == SIDE_INITIATOR, "");

@@ -101,6 +101,7 @@ static bool bytes_grow(struct bytes *b)
 
 	if (b->end < b->capacity)
 		return true;
+	assert(b->capacity > 0); /* a buffer from the beginning on */
 	buffer = b->capacity > SIZE_MAX / 2 ? NULL : realloc(b->buffer, 2 * b->capacity);
 	if (buffer == NULL)
 		return bytes_no_memory(b);

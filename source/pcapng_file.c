@@ -273,7 +273,7 @@ static enum record_result interface_read(struct pcapng_file *p, struct bytes *by
 	struct pcapng_interface interface = {0};
 	enum record_result result;
 	uint16_t linktype = 0;
-	struct cursor body;
+	struct cursor body = {0};
 
 	if (block->padded > INTERFACE_BLOCK_MOST)
 		return BLOCK_DAMAGED(p, bytes, block, err,
@@ -377,7 +377,7 @@ static enum record_result packet_read(struct pcapng_file *p, struct bytes *bytes
 	const struct pcapng_interface *interface;
 	struct packet_fields f = {0};
 	enum record_result result;
-	struct cursor body;
+	struct cursor body = {0};
 
 	/* The fields come first, so that a block is read whole only if its packet can be. */
 	if (block->length < BLOCK_LEAST + header)
