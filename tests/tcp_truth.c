@@ -99,14 +99,18 @@ struct clock {
 	bool cut_short, assassinated;
 };
 
+/* answers: it acknowledges the peer's FIN, and is not the first to do so. */
 static void watch(struct clock *c, const struct true_row *r, uint32_t holder,
-		  const struct model_tapped *e, bool entered, const struct tcp_world *w)
+		  const struct model_tapped *e, bool entered, bool answers,
+		  const struct tcp_world *w)
 {
 	const struct model_tcp *s = &e->tcp;
 	bool within = e->at - c->since <= w->two_msl;
 
-	if (s->from == holder && !entered)
+	if (s->from == holder && !entered) {
+		c->copies -= c->copies > 0 && answers;
 		return;
+	}
 	if (s->from != holder) {
 		if (s->flags & MODEL_RST) {
 			if (entered && within && r->side[holder].ack_count > 0 &&
@@ -125,7 +129,7 @@ static void watch(struct clock *c, const struct true_row *r, uint32_t holder,
 		return;
 	}
 	c->unanswered = false;
-	if (c->copies > 0 && within) {
+	if (c->copies > 0 && answers && within) {
 		c->copies--;
 		c->since = e->at;
 	}
@@ -136,6 +140,7 @@ static enum time_wait_check clock_of(struct truths *t, uint32_t index, uint32_t 
 {
 	const struct true_row *r = &t->rows[t->order[index]];
 	int32_t entry = r->side[!holder].fin.covered, other = r->side[holder].fin.covered;
+	int32_t own = entry; /* the holder's own acknowledgement */
 	bool both = by_fin(r, first_to_close(r)) == TEARDOWN_SIMULTANEOUS, reused = false;
 	uint32_t next = index + 1 < t->count ? (uint32_t)t->rows[t->order[index + 1]].begins
 					     : w->log_count;
@@ -153,7 +158,8 @@ static enum time_wait_check clock_of(struct truths *t, uint32_t index, uint32_t 
 			until = e->at; /* the watching ends */
 		}
 		if (e->tcp.life == r->life && !truth_is_duplicate(w, i) && i != (uint32_t)entry)
-			watch(&c, r, holder, e, i > (uint32_t)entry, w);
+			watch(&c, r, holder, e, i > (uint32_t)entry,
+			      e->tcp.covers_fin && i > (uint32_t)own, w);
 	}
 	if (c.cut_short)
 		return TIME_WAIT_CUT_SHORT;
