@@ -262,7 +262,6 @@ static void pending_copy(struct pending *p, const struct fragment *fragment, uin
 {
 	uint32_t at = fragment->offset;
 
-	assert(p->bytes != NULL); /* end > 0, and there is room up to it */
 	for (uint32_t i = 0; i <= p->range_count && at < end; i++) {
 		uint32_t stop = end;
 
@@ -276,8 +275,10 @@ static void pending_copy(struct pending *p, const struct fragment *fragment, uin
 			if (cursor_skip(&from, at - fragment->offset)) {
 				if (count > from.left)
 					count = (uint32_t)from.left;
-				if (count > 0)
+				if (count > 0) {
+					assert(p->bytes != NULL); /* room for what is captured */
 					cursor_bytes(&from, p->bytes + at, count);
+				}
 			}
 		}
 		if (i < p->range_count && p->range[i].end > at)

@@ -15,7 +15,7 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
 CAPTURES = os.path.join(ROOT, "captures")
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|UndefinedBehavior")
 TIMEOUT = 60  # seconds a run
-CONNECTIONS = 40000  # of the two large captures
+CONNECTIONS = 16000  # of the two large captures
 
 # The addresses of the connections of the two large captures begin with these.
 LARGE_OLD, LARGE_NEW = 10, 11
