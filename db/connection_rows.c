@@ -50,6 +50,7 @@ static bool run(struct store *store, enum store_statement which, struct error *e
 	int step = sqlite3_step(s);
 
 	sqlite3_reset(s);
+	store->added |= 1U << which;
 	return step == SQLITE_DONE || store_failed(store, err);
 }
 
@@ -414,8 +415,9 @@ bool connection_add(struct store *store, const struct verdict *verdict, struct e
 
 	if (verdict->number > 0)
 		id = store->first_connection + (int64_t)verdict->number - 1;
-	if (verdict->again && !recording_drop_connection(store, id, err))
+	if (verdict->again && !again_drop(store, verdict->number, id, err))
 		return false;
+	store->added = 0;
 	if (!add_connection(store, verdict, regular ? TIMELINE_REGULAR : TIMELINE_STORED, id,
 			    err) ||
 	    !add_losses(store, verdict, id, err) || !add_resets(store, verdict, id, err) ||
@@ -425,6 +427,7 @@ bool connection_add(struct store *store, const struct verdict *verdict, struct e
 		return false;
 	if (!regular && !add_states(store, verdict, id, err))
 		return false;
+	again_note(store->again, verdict->number, store->added);
 	if (id >= store->next_connection)
 		store->next_connection = id + 1;
 	return true;

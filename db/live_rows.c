@@ -140,7 +140,7 @@ bool live_rows_begin(struct live_file *file, int64_t now_ns, struct error *err)
 		return store_failed(store, err);
 	if (!recording_add(store, &file->recording, err) ||
 	    !marks_add(store, &file->recording, err) || !connection_prepare(store, err) ||
-	    !live_rows_dictionaries(file, true, err))
+	    !again_expected(store, err) || !live_rows_dictionaries(file, true, err))
 		return false;
 	summaries_begin(store->summaries, store->recording_id);
 	file->first_id = store->first_connection;

@@ -165,17 +165,6 @@ static bool drop_connections(struct store *store, int64_t first, int64_t last, s
 	return true;
 }
 
-bool recording_drop_connection(struct store *store, int64_t id, struct error *err)
-{
-	if (!summaries_flush(store->summaries, err) ||
-	    !summaries_subtract_one(store->file.db, id, err))
-		return store_failed(store, err);
-	for (size_t i = 0; i < sizeof(drop_range_sql) / sizeof(drop_range_sql[0]); i++)
-		if (!run_with(store, drop_range_sql[i], id, id, err))
-			return false;
-	return true;
-}
-
 static bool drop_recording(struct store *store, int64_t id, int64_t first, int64_t last,
 			   struct error *err)
 {

@@ -44,6 +44,7 @@ void store_close(struct store *store)
 	store_rollback(store);
 	dictionaries_free(store->dictionaries);
 	summaries_free(store->summaries);
+	again_free(store->again);
 	for (int i = 0; i < STORE_STATEMENTS; i++)
 		sqlite3_finalize(store->statement[i]);
 	database_file_close(&store->file);
@@ -85,6 +86,7 @@ void store_rollback(struct store *store)
 	store->writer = NULL;
 	if (store->summaries)
 		summaries_forget(store->summaries);
+	again_forget(store->again);
 	if (!sqlite3_get_autocommit(store->file.db))
 		sqlite3_exec(store->file.db, "ROLLBACK", NULL, NULL, NULL);
 }

@@ -29,7 +29,9 @@ struct store {
 	struct writer *writer; /* while a recording is open; what follows is its thread's then */
 	struct dictionaries *dictionaries;
 	struct summaries *summaries;
+	struct again *again; /* owned; NULL until it is needed */
 	sqlite3_stmt *statement[STORE_STATEMENTS];
+	unsigned added;     /* bits of the statements that the last connection needed */
 	uint8_t *ladder;    /* owned; packing room */
 	size_t ladder_room; /* bytes */
 	bool fresh;         /* connections was empty when the recording began */
@@ -56,8 +58,18 @@ bool recording_drop_orphans(struct store *store, struct error *err);
 
 /* mark_rows.c: the strings the recording is searched for */
 bool marks_add(struct store *store, const struct recording *recording, struct error *err);
-/* Drops the rows of one connection. */
-bool recording_drop_connection(struct store *store, int64_t id, struct error *err);
+
+/* again_rows.c: a connection that is told again */
+
+/* Such connections will come: what is written is remembered from now on. */
+bool again_expected(struct store *store, struct error *err);
+/* The rows of its earlier telling go, if there are any, and are no longer counted. */
+bool again_drop(struct store *store, uint64_t number, int64_t id, struct error *err);
+/* Which statements wrote its rows; again may be NULL. */
+void again_note(struct again *again, uint64_t number, unsigned added);
+/* What was noted may not be so: the transaction is rolled back. */
+void again_forget(struct again *again);
+void again_free(struct again *again);
 
 /* connection_rows.c: rows of one verdict */
 bool connection_prepare(struct store *store, struct error *err);

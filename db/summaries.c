@@ -37,7 +37,7 @@ struct summaries {
 	sqlite3 *db;
 	int64_t recording_id;
 	uint8_t key[SIPHASH_KEY_BYTES]; /* hours come from captures */
-	bool moved;                     /* some row may have come to nothing */
+	int64_t moved_hour; /* rows from here on may have come to nothing; INT64_MAX: none */
 	size_t count;
 	struct sum sum[PLACES]; /* hash table, open addressing */
 	struct sum
@@ -88,7 +88,7 @@ void summaries_forget(struct summaries *s)
 		memset(s->recent, 0, sizeof(s->recent));
 	}
 	s->count = 0;
-	s->moved = false;
+	s->moved_hour = INT64_MAX;
 }
 
 void summaries_begin(struct summaries *s, int64_t recording_id)
@@ -156,6 +156,12 @@ static void add_outcome(struct summaries *s, const struct verdict *v, int64_t ou
 	sum->value[TIME_WAIT_RESTARTS] += sign * (int64_t)v->time_wait_restarts;
 }
 
+static void note_moved(struct summaries *s, int64_t hour)
+{
+	if (hour < s->moved_hour)
+		s->moved_hour = hour;
+}
+
 bool summaries_move(struct summaries *s, const struct verdict *v, int64_t from, int64_t to,
 		    struct error *err)
 {
@@ -163,7 +169,7 @@ bool summaries_move(struct summaries *s, const struct verdict *v, int64_t from, 
 		return false;
 	add_outcome(s, v, from, -1);
 	add_outcome(s, v, to, 1);
-	s->moved = true;
+	note_moved(s, hour_of(v->first_ns));
 	return true;
 }
 
@@ -175,6 +181,38 @@ bool summaries_add(struct summaries *s, const struct verdict *v, int64_t outcome
 	add_outcome(s, v, outcome_id, 1);
 	if (v->finding_count > 0)
 		add_findings(s, v);
+	return true;
+}
+
+bool summaries_subtract(struct summaries *s, const struct summed *was, int64_t outcome_id,
+			struct error *err)
+{
+	struct sum *sum;
+
+	if (s->count + 1 >= FILLED && !summaries_flush(s, err))
+		return false;
+	sum = sum_of(s, hour_of(was->first_ns), outcome_id);
+	sum->value[CONNECTIONS]--;
+	sum->value[BYTES] -= was->bytes;
+	sum->value[RETRANSMITTED] -= was->retransmitted;
+	sum->value[MISSING] -= was->missing;
+	sum->value[RST_IN_WINDOW] -= was->rst_in_window;
+	sum->value[RST_OUT_OF_WINDOW] -= was->rst_out_of_window;
+	sum->value[TIME_WAIT_RESTARTS] -= was->time_wait_restarts;
+	note_moved(s, hour_of(was->first_ns));
+	return true;
+}
+
+bool summaries_subtract_finding(struct summaries *s, int64_t first_ns, int code, int severity,
+				bool first, int64_t occurrences, struct error *err)
+{
+	struct sum *sum;
+
+	if (s->count + 1 >= FILLED && !summaries_flush(s, err))
+		return false;
+	sum = sum_of(s, hour_of(first_ns), -1 - (code * SEVERITIES + severity));
+	sum->value[FINDING_CONNECTIONS] -= first;
+	sum->value[FINDING_OCCURRENCES] -= occurrences;
 	return true;
 }
 
@@ -217,11 +255,26 @@ static bool write_sums(struct summaries *s, bool findings, struct error *err)
 	return good;
 }
 
+/* What connections moved away from; not all hours are looked at. */
+static bool drop_empty(const struct summaries *s, struct error *err)
+{
+	char sql[256];
+
+	sqlite3_snprintf(sizeof(sql), sql,
+			 "DELETE FROM summaries WHERE recording_id = %lld AND hour >= %lld"
+			 " AND connections = 0;"
+			 "DELETE FROM finding_summaries WHERE recording_id = %lld AND hour >= %lld"
+			 " AND connections = 0",
+			 (long long)s->recording_id, (long long)s->moved_hour,
+			 (long long)s->recording_id, (long long)s->moved_hour);
+	return schema_run(s->db, sql, err);
+}
+
 bool summaries_flush(struct summaries *s, struct error *err)
 {
 	if (s->count > 0 && (!write_sums(s, false, err) || !write_sums(s, true, err)))
 		return false;
-	if (s->moved && !schema_run(s->db, "DELETE FROM summaries WHERE connections = 0", err))
+	if (s->moved_hour != INT64_MAX && !drop_empty(s, err))
 		return false;
 	summaries_forget(s);
 	return true;
@@ -258,25 +311,6 @@ bool summaries_flush(struct summaries *s, struct error *err)
 #define DROP_EMPTY                                     \
 	"DELETE FROM summaries WHERE connections = 0;" \
 	"DELETE FROM finding_summaries WHERE connections = 0;"
-
-bool summaries_subtract_one(sqlite3 *db, int64_t id, struct error *err)
-{
-	static const char *const statements[] = {COUNT_OUTCOMES("= ?1", "-1"),
-						 COUNT_FINDINGS("= ?1", "-1")};
-	bool good = true;
-
-	for (int i = 0; good && i < 2; i++) {
-		sqlite3_stmt *s;
-
-		good = sqlite3_prepare_v2(db, statements[i], -1, &s, NULL) == SQLITE_OK;
-		sqlite3_bind_int64(s, 1, id);
-		good = good && sqlite3_step(s) == SQLITE_DONE;
-		if (!good)
-			error_set(err, "%s", sqlite3_errmsg(db));
-		sqlite3_finalize(s);
-	}
-	return good && schema_run(db, DROP_EMPTY, err);
-}
 
 bool summaries_subtract_expired(sqlite3 *db, struct error *err)
 {
