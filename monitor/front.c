@@ -73,11 +73,13 @@ static void note_stop(int number)
 	capture_stop = true;
 }
 
-/* In the child: what is the front's alone is closed, the terminal's signals are ignored. */
-static void become_child(struct front *f)
+/* In the child: what is the front's alone is closed, the terminal's signals are ignored. name: in lists of
+ * processes, 15 characters at most. */
+static void become_child(struct front *f, const char *name)
 {
 	static const int deaf[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
+	prctl(PR_SET_NAME, name);
 	for (size_t i = 0; i < sizeof(deaf) / sizeof(deaf[0]); i++)
 		signal(deaf[i], SIG_IGN);
 	sigprocmask(SIG_SETMASK, &f->before, NULL);
@@ -102,7 +104,7 @@ static _Noreturn void run_capture(struct front *f, size_t index, pid_t parent)
 	};
 	struct sigaction stop = {.sa_handler = note_stop};
 
-	become_child(f);
+	become_child(f, "lastack-capture");
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(CAPTURE_FAILED);
@@ -140,7 +142,7 @@ static _Noreturn void run_analysis(struct front *f, int control)
 		.again = f->restarts > 0,
 	};
 
-	become_child(f);
+	become_child(f, "lastack-analyse");
 	_exit(analysis_run(&setup));
 }
 

@@ -12,6 +12,7 @@ import argparse
 import os
 import pathlib
 import random
+import re
 import sqlite3
 import subprocess
 import sys
@@ -126,44 +127,52 @@ def locked(stage, seconds=30):
     print("rows equal analyze's" if not found else "\n".join(found))
 
 
-def cpu_of(pid):
-    """Seconds of a process and its children that run."""
-    total = 0
+def cpu_of(group):
+    """By name: seconds (user, system) of the processes of a group that run."""
+    found = {}
     for status in pathlib.Path("/proc").glob("[0-9]*/stat"):
         try:
-            fields = status.read_text().rsplit(")", 1)[1].split()
+            name, fields = status.read_text().split("(", 1)[1].rsplit(")", 1)
         except OSError:
             continue
-        if int(fields[2]) == pid:  # its process group
-            total += int(fields[11]) + int(fields[12])
-    return total / os.sysconf("SC_CLK_TCK")
+        fields = fields.split()
+        if int(fields[2]) == group:
+            before = found.get(name, (0, 0))
+            found[name] = tuple(t + int(f) / os.sysconf("SC_CLK_TCK") for t, f in zip(before, fields[11:13]))
+    return found
+
+
+def say_cpu(name, found, seconds):
+    total = sum(user + system for user, system in found.values())
+    for process, (user, system) in sorted(found.items()):
+        print(f"{name}: {process}: {user:.1f} s user, {system:.1f} s system")
+    print(f"{name}: {total:.1f} s of CPU, {total / seconds:.2f} cores while {seconds:.1f} s were sent", flush=True)
 
 
 def replay_into(stage, capture, *options):
+    """What tcpreplay says, and for how many seconds it sent."""
     out = subprocess.run(["ip", "netns", "exec", stage.right, "tcpreplay", "-q", "-i", "vb", *options, capture],
                          capture_output=True, text=True)
-    return [line.strip() for line in (out.stdout + out.stderr).splitlines()
-            if "pps" in line or "Actual" in line]
+    said = [line.strip() for line in (out.stdout + out.stderr).splitlines() if "pps" in line or "Actual" in line]
+    return said, float(re.search(r"sent in ([\d.]+) seconds", " ".join(said)).group(1))
 
 
 def rate(stage, capture):
     stage.ip("link", "set", "vb", "txqueuelen", "10000", namespace=stage.right)
-    speed = ("--topspeed", "--preload-pcap")
     for name, start in (
             ("nobody", None),
-            ("tcpdump -w /dev/null", lambda: stage.tcpdump("/dev/null", name="tcpdump-rate")),
+            ("tcpdump", lambda: stage.tcpdump("/dev/null", name="tcpdump-rate")),
             ("softflowd", lambda: stage.start("softflowd", stage.left, "softflowd", "-d", "-i", "va", "-p",
                                               stage.folder / "sf.pid", "-c", stage.folder / "sf.ctl")),
             ("monitor", lambda: stage.monitor(stage.folder / "live.db", "--buffer", "256M"))):
         process = start() if start else None
         time.sleep(1.5)
-        began = time.monotonic()
-        for line in replay_into(stage, capture, *speed):
+        said, seconds = replay_into(stage, capture, "--topspeed", "--preload-pcap")
+        for line in said:
             print(f"{name}: {line}", flush=True)
-        print(f"{name}: {time.monotonic() - began:.1f} s of wall time with loading", flush=True)
         if process:
-            time.sleep(2)
-            print(f"{name}: {cpu_of(process.process.pid):.1f} s of CPU", flush=True)
+            time.sleep(2)  # what is stored a second later counts, too
+            say_cpu(name, cpu_of(process.process.pid), seconds)
             process.end(seconds=300)
             print(f"{name}:", process.log.read_text().strip()[-400:].replace("\n", "; "), flush=True)
     print("drops:", one(stage.folder / "live.db", "SELECT packets, drops_kernel, drops_interface, drops_own FROM"
