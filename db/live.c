@@ -8,35 +8,23 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "base/siphash.h"
 #include "db/live_backlog.h"
 #include "db/live_private.h"
 #include "db/schema.h"
 
-#define SECOND_NS   INT64_C(1000000000)
-#define COMMIT_NS   SECOND_NS
-#define RETRY_NS    (SECOND_NS / 2)
-#define COUNTS_NS   (5 * SECOND_NS) /* between commits that bring nothing but counts */
-#define OPEN_MIN_NS (2 * SECOND_NS)
-/* Also while the database is locked: what is stuck is told of. */
-#define LOCKED_NS (5 * SECOND_NS)
+#define SECOND_NS INT64_C(1000000000)
+#define COMMIT_NS SECOND_NS
+#define RETRY_NS  (SECOND_NS / 2)
+#define COUNTS_NS (5 * SECOND_NS) /* between commits that bring nothing but counts */
 
-/* Open connections may take this share of the time, 1 in so many. */
-enum { OPEN_SHARE = 20, WORKERS_MAX = 64, ALERTS_WAITING = 256 };
+enum { ALERTS_WAITING = 256 };
 /* Rows in one transaction at most, so that a backlog is written in pieces. */
 enum { TRANSACTION_ROWS = 50000 };
-
-struct open_part {
-	struct live_open *rows; /* owned */
-	size_t count;
-	int64_t as_of_ns, cost_ns;
-	uint64_t hash; /* of the rows */
-	bool wanted, there;
-};
 
 struct live_store {
 	struct live_store_config config;
 	struct backlog *backlog;
+	struct live_opens *opens;
 	pthread_t thread;
 	pthread_mutex_t mutex; /* guards what follows, up to the thread's own */
 	pthread_cond_t wake;
@@ -45,17 +33,13 @@ struct live_store {
 	bool reopen, closing;
 	int64_t give_up_ns; /* CLOCK_MONOTONIC; while closing */
 	struct live_store_status status;
-	struct open_part open[WORKERS_MAX];
 	/* the thread's own */
 	struct live_file file;
 	struct retention retention;
 	struct backlog_chunk *first, *last; /* taken, not committed */
 	struct live_counts latest;
-	uint64_t highest; /* number of a verdict told so far */
-	uint8_t hash_key[SIPHASH_KEY_BYTES];
-	uint64_t open_hash; /* of the open connections in the file; valid where open_written */
-	bool open_written;
-	int64_t open_next_ns, counts_next_ns;    /* CLOCK_MONOTONIC */
+	uint64_t highest;                        /* number of a verdict told so far */
+	int64_t counts_next_ns;                  /* CLOCK_MONOTONIC */
 	bool left;                               /* rows were left behind at the end */
 	struct alert_row alerts[ALERTS_WAITING]; /* not committed */
 	size_t alert_count;
@@ -73,6 +57,13 @@ static int64_t clock_ns(clockid_t id)
 static int64_t monotonic_ns(void)
 {
 	return clock_ns(CLOCK_MONOTONIC);
+}
+
+/* What ages are counted from. */
+static int64_t time_of_day(const struct live_store *live)
+{
+	return live->config.now_ns ? live->config.now_ns(live->config.context)
+				   : clock_ns(CLOCK_REALTIME);
 }
 
 /* ---- transactions ---- */
@@ -115,7 +106,7 @@ static bool failed(struct live_store *live, const struct error *err)
 
 	store_rollback(live->file.store);
 	live->file.data_version = -1; /* ids in the caches may be of rows that are gone again */
-	live->open_written = false;
+	live_opens_void(live->opens);
 	pthread_mutex_lock(&live->mutex);
 	live->counted = true; /* not stored after all */
 	pthread_mutex_unlock(&live->mutex);
@@ -245,103 +236,6 @@ static bool write_alerts(struct live_store *live, struct error *err)
 	return true;
 }
 
-/* ---- open connections ---- */
-
-static bool all_there(const struct live_store *live)
-{
-	for (size_t i = 0; i < live->config.worker_count; i++)
-		if (!live->open[i].there)
-			return false;
-	return true;
-}
-
-/* Moves the parts out; false: not all are there. */
-static bool take_open(struct live_store *live, struct open_part part[WORKERS_MAX])
-{
-	bool there;
-
-	pthread_mutex_lock(&live->mutex);
-	there = all_there(live);
-	for (size_t i = 0; there && i < live->config.worker_count; i++) {
-		part[i] = live->open[i];
-		live->open[i] = (struct open_part){0};
-	}
-	pthread_mutex_unlock(&live->mutex);
-	return there;
-}
-
-static void ask_open(struct live_store *live)
-{
-	int64_t now_ns = monotonic_ns();
-
-	if (now_ns < live->open_next_ns || live->config.worker_count == 0)
-		return;
-	live->open_next_ns = INT64_MAX; /* until it is there */
-	pthread_mutex_lock(&live->mutex);
-	for (size_t i = 0; i < live->config.worker_count; i++)
-		live->open[i].wanted = true;
-	pthread_mutex_unlock(&live->mutex);
-}
-
-/* cost_ns: what this time cost in work; time spent waiting for a processor or the disk says nothing of it. */
-static void ask_later(struct live_store *live, int64_t cost_ns)
-{
-	int64_t pause_ns = cost_ns * OPEN_SHARE;
-
-	live->open_next_ns = monotonic_ns() + (pause_ns > OPEN_MIN_NS ? pause_ns : OPEN_MIN_NS);
-}
-
-static uint64_t hash_of(const struct live_store *live, const struct open_part *part)
-{
-	uint64_t hash[WORKERS_MAX];
-
-	for (size_t i = 0; i < live->config.worker_count; i++)
-		hash[i] = part[i].hash;
-	return siphash(live->hash_key, hash, live->config.worker_count * sizeof(hash[0]));
-}
-
-/* Takes what is as it stands in the file out of the way. */
-static bool open_is_new(struct live_store *live)
-{
-	struct open_part part[WORKERS_MAX] = {{0}};
-	bool there, new;
-
-	pthread_mutex_lock(&live->mutex);
-	there = all_there(live);
-	new = there && !(live->open_written && hash_of(live, live->open) == live->open_hash);
-	pthread_mutex_unlock(&live->mutex);
-	if (there && !new &&take_open(live, part)) {
-		int64_t cost_ns = 0;
-
-		for (size_t i = 0; i < live->config.worker_count; i++) {
-			free(part[i].rows);
-			cost_ns += part[i].cost_ns;
-		}
-		ask_later(live, cost_ns);
-	}
-	return new;
-}
-
-static bool write_open(struct live_store *live, struct error *err)
-{
-	struct open_part part[WORKERS_MAX] = {{0}};
-	int64_t started_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID), cost_ns = 0;
-	bool ok = true;
-
-	if (!take_open(live, part))
-		return true;
-	live->open_hash = hash_of(live, part);
-	live->open_written = true; /* unless the transaction fails */
-	for (size_t i = 0; i < live->config.worker_count; i++) {
-		ok = ok && live_rows_open(&live->file, &live->config, part[i].rows, part[i].count,
-					  part[i].as_of_ns, i == 0, err);
-		cost_ns += part[i].cost_ns;
-		free(part[i].rows);
-	}
-	ask_later(live, cost_ns + clock_ns(CLOCK_THREAD_CPUTIME_ID) - started_ns);
-	return ok;
-}
-
 /* ---- the thread ---- */
 
 static void take_counts(struct live_store *live)
@@ -362,10 +256,12 @@ static bool transaction(struct live_store *live, bool finished, struct backlog_c
 	if (!begin(live, err))
 		return failed(live, err);
 	take_counts(live);
-	if (!write_rows(live, &w, end) || !write_alerts(live, err) || !write_open(live, err) ||
+	if (!write_rows(live, &w, end) || !write_alerts(live, err) ||
+	    !live_opens_write(live->opens, file, &live->config, err) ||
 	    !live_rows_update(file, &live->latest, backlog_lost(live->backlog),
 			      live->retention.expired, now_ns, finished, err) ||
-	    !retention_step(&live->retention, file->store->file.db, now_ns, w.rows, err) ||
+	    !retention_step(&live->retention, file->store->file.db, time_of_day(live), w.rows,
+			    err) ||
 	    !commit(live, w.rows, err))
 		return failed(live, err);
 	live->alert_count = 0;
@@ -378,7 +274,7 @@ static bool transaction(struct live_store *live, bool finished, struct backlog_c
 /* An idle run writes nothing. What can wait, waits for COUNTS_NS. */
 static bool anything_new(struct live_store *live)
 {
-	bool counted, open = open_is_new(live);
+	bool counted, open = live_opens_changed(live->opens);
 
 	if (live->first || live->alert_count > 0 || open)
 		return true;
@@ -389,7 +285,7 @@ static bool anything_new(struct live_store *live)
 	counted = live->counted;
 	pthread_mutex_unlock(&live->mutex);
 	return counted ||
-	       retention_due(&live->retention, live->file.store->file.db, clock_ns(CLOCK_REALTIME));
+	       retention_due(&live->retention, live->file.store->file.db, time_of_day(live));
 }
 
 /* Commits what waits; false: it waits on. */
@@ -445,7 +341,7 @@ static bool open_next(struct live_store *live, struct error *err)
 
 	if (!live_file_open(file, &live->config, err))
 		return false;
-	live->open_written = false;
+	live_opens_void(live->opens);
 	file->number_base = live->highest;
 	file->lost_before = backlog_lost(live->backlog);
 	file->expired_before = live->retention.expired;
@@ -523,14 +419,14 @@ static void *run(void *context)
 		pthread_mutex_unlock(&live->mutex);
 		if (live->config.turn)
 			live->config.turn(live->config.context);
-		ask_open(live);
+		live_opens_ask(live->opens);
 		if (wanted)
 			reopen(live);
 		else if (anything_new(live))
 			ok = commit_all(live, false);
 		next_ns = monotonic_ns() + (ok ? COMMIT_NS : RETRY_NS);
-		if (!ok && live->open_next_ns == INT64_MAX)
-			live->open_next_ns = monotonic_ns() + LOCKED_NS;
+		if (!ok)
+			live_opens_locked(live->opens);
 		if (!live->file.store)
 			break;
 	}
@@ -552,8 +448,7 @@ static bool start_thread(struct live_store *live)
 
 static void release(struct live_store *live)
 {
-	for (size_t i = 0; i < WORKERS_MAX; i++)
-		free(live->open[i].rows);
+	live_opens_free(live->opens);
 	drop_written(live, NULL);
 	backlog_free(live->backlog);
 	pthread_mutex_destroy(&live->mutex);
@@ -574,16 +469,16 @@ struct live_store *live_store_open(const struct live_store_config *config, struc
 	live->retention = (struct retention){.keep_ns = config->keep_ns,
 					     .keep_bytes = config->keep_bytes};
 	live->file.lock = -1;
-	sqlite3_randomness(sizeof(live->hash_key), live->hash_key);
 	pthread_mutex_init(&live->mutex, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
 	pthread_cond_init(&live->wake, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 	live->backlog = backlog_new(config->backlog_bytes);
+	live->opens = live_opens_new(config->worker_count, err);
 	if (!live->backlog) {
 		error_set(err, "out of memory");
-	} else if (live_file_open(&live->file, config, err)) {
+	} else if (live->opens && live_file_open(&live->file, config, err)) {
 		if (begin_recording(live, err) && start_thread(live))
 			return live;
 		if (err->text[0] == '\0')
@@ -622,28 +517,13 @@ void live_store_status(struct live_store *live, struct live_store_status *status
 
 bool live_store_wants_open(struct live_store *live, size_t worker)
 {
-	bool wanted;
-
-	pthread_mutex_lock(&live->mutex);
-	wanted = live->open[worker].wanted;
-	pthread_mutex_unlock(&live->mutex);
-	return wanted;
+	return live_opens_wanted(live->opens, worker);
 }
 
 void live_store_put_open(struct live_store *live, size_t worker, struct live_open *rows,
 			 size_t count, int64_t as_of_ns, int64_t cost_ns)
 {
-	uint64_t hash = siphash(live->hash_key, rows, count * sizeof(*rows));
-
-	pthread_mutex_lock(&live->mutex);
-	free(live->open[worker].rows);
-	live->open[worker] = (struct open_part){.rows = rows,
-						.count = count,
-						.as_of_ns = as_of_ns,
-						.cost_ns = cost_ns,
-						.hash = hash,
-						.there = true};
-	pthread_mutex_unlock(&live->mutex);
+	live_opens_put(live->opens, worker, rows, count, as_of_ns, cost_ns);
 }
 
 void live_store_reopen(struct live_store *live)

@@ -37,6 +37,8 @@ struct live_store_config {
 	void (*turn)(void *context);
 	/* A sentence for people: an earlier run that was interrupted, a reopening that failed. */
 	void (*remark)(void *context, const char *text);
+	/* The time of day that keep_ns counts back from, in the same thread; NULL: the machine's. */
+	int64_t (*now_ns)(void *context);
 };
 
 /* What has been counted of the run so far. */

@@ -34,10 +34,26 @@ bool live_rows_interrupted(struct live_file *file, const struct live_store_confi
 			   struct error *err);
 bool live_rows_update(struct live_file *file, const struct live_counts *counts, uint64_t rows_lost,
 		      uint64_t rows_expired, int64_t now_ns, bool finished, struct error *err);
-bool live_rows_open(struct live_file *file, const struct live_store_config *config,
-		    const struct live_open *rows, size_t count, int64_t as_of_ns, bool first,
-		    struct error *err);
 /* Makes ids in the dictionaries' caches void where anybody else has written, or all is true. */
 bool live_rows_dictionaries(struct live_file *file, bool all, struct error *err);
+
+/* live_open.c: connections that are open, on their way from the workers to the file. */
+struct live_opens;
+
+struct live_opens *live_opens_new(size_t workers, struct error *err);
+void live_opens_free(struct live_opens *opens); /* NULL is fine */
+/* Any thread: see live_store_wants_open and live_store_put_open. */
+bool live_opens_wanted(struct live_opens *opens, size_t worker);
+void live_opens_put(struct live_opens *opens, size_t worker, struct live_open *rows, size_t count,
+		    int64_t as_of_ns, int64_t cost_ns);
+/* The store's thread: asks the workers where it is time to. */
+void live_opens_ask(struct live_opens *opens);
+void live_opens_locked(struct live_opens *opens); /* the file cannot be written */
+void live_opens_void(struct live_opens *opens);   /* nor is known what is in it */
+/* All have told, and it is not as in the file. */
+bool live_opens_changed(struct live_opens *opens);
+/* Inside a transaction: writes what was told, if all have. */
+bool live_opens_write(struct live_opens *opens, struct live_file *file,
+		      const struct live_store_config *config, struct error *err);
 
 #endif

@@ -7,9 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "db/address.h"
 #include "db/live_private.h"
-#include "db/path.h"
 #include "db/schema.h"
 
 enum { BUSY_MS = 500 };
@@ -256,72 +254,4 @@ bool live_rows_update(struct live_file *file, const struct live_counts *counts, 
 	sqlite3_snprintf(sizeof(sql), sql, "DELETE FROM open_connections WHERE recording_id = %lld",
 			 (long long)store->recording_id);
 	return run(store, sql, err);
-}
-
-static const char *state_text(uint8_t state)
-{
-	switch (state) {
-	case LIVE_STATE_NONE:
-		return NULL;
-	case LIVE_STATE_SYN_SENT:
-		return "SYN_SENT";
-	case LIVE_STATE_SYN_RECEIVED:
-		return "SYN_RECEIVED";
-	default:
-		return endpoint_state_name((enum endpoint_state)state);
-	}
-}
-
-static bool add_open(struct live_file *file, const struct live_store_config *config,
-		     sqlite3_stmt *s, const struct live_open *o, struct error *err)
-{
-	unsigned vlan = vlan_outer(o->vlan_tags[0] ? o->vlan_tags[0] : o->vlan_tags[1]);
-	char address[SIDES][ADDRESS_TEXT_MAX], tunnel[TUNNEL_TEXT_MAX];
-	bool ok;
-
-	for (int side = 0; side < SIDES; side++) {
-		address_text(&o->address[side], o->ip_version, address[side]);
-		sqlite3_bind_text(s, 4 + 2 * side, address[side], -1, SQLITE_STATIC);
-		sqlite3_bind_int(s, 5 + 2 * side, o->port[side]);
-		sqlite3_bind_text(s, 13 + side, state_text(o->state[side]), -1, SQLITE_STATIC);
-		sqlite3_bind_int64(s, 16 + side, (int64_t)o->packets[side]);
-		sqlite3_bind_int64(s, 18 + side, (int64_t)o->bytes[side]);
-	}
-	sqlite3_bind_text(s, 3, config->interfaces[o->interface], -1, SQLITE_STATIC);
-	if (vlan != 0)
-		sqlite3_bind_int(s, 8, (int)vlan);
-	else
-		sqlite3_bind_null(s, 8);
-	tunnel_text(&o->tunnel, tunnel);
-	sqlite3_bind_text(s, 9, o->tunnel.depth > 0 ? tunnel : NULL, -1, SQLITE_STATIC);
-	sqlite3_bind_int(s, 10, o->midstream);
-	sqlite3_bind_int64(s, 11, o->first_ns);
-	sqlite3_bind_int64(s, 12, o->last_ns);
-	sqlite3_bind_text(s, 15, teardown_name((enum teardown)o->teardown), -1, SQLITE_STATIC);
-	ok = sqlite3_step(s) == SQLITE_DONE || store_failed(file->store, err);
-	sqlite3_reset(s);
-	return ok;
-}
-
-bool live_rows_open(struct live_file *file, const struct live_store_config *config,
-		    const struct live_open *rows, size_t count, int64_t as_of_ns, bool first,
-		    struct error *err)
-{
-	sqlite3_stmt *s;
-	bool ok = true;
-
-	if (first && !run(file->store, "DELETE FROM open_connections", err))
-		return false;
-	s = prepare(file->store,
-		    "INSERT INTO open_connections VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-		    err);
-	if (!s)
-		return false;
-	sqlite3_bind_int64(s, 1, file->store->recording_id);
-	sqlite3_bind_int64(s, 2, as_of_ns);
-	for (size_t i = 0; ok && i < count; i++)
-		ok = rows[i].interface < config->interface_count && rows[i].teardown < TEARDOWNS &&
-		     add_open(file, config, s, &rows[i], err);
-	sqlite3_finalize(s);
-	return ok;
 }

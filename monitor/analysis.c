@@ -10,6 +10,7 @@
 #include "db/live.h"
 #include "monitor/alert.h"
 #include "monitor/merge.h"
+#include "monitor/replay.h"
 #include "monitor/rights.h"
 #include "monitor/snapshot.h"
 #include "monitor/tally.h"
@@ -22,6 +23,8 @@
 	(10 * INT64_C(1000000000)) /* how long a locked database is waited for at the end */
 
 enum { PACKETS_A_LOOK = 256, WAIT_MS = 100, COUNTS_EVERY = 2 };
+/* Rows that wait while a file goes on being replayed. */
+enum { REPLAY_ROWS = 40000 };
 
 struct analysis {
 	const struct analysis_setup *setup;
@@ -46,6 +49,8 @@ struct analysis {
 	int64_t latest_ns, looked_ns; /* steady */
 	int64_t tick_next_ns;
 	unsigned ticks;
+	bool replaying; /* no interface among them */
+	bool holding;   /* the replay waits for the store */
 	bool finishing;
 };
 
@@ -135,6 +140,11 @@ static void alerted(void *context, const struct alert *alert)
 	if (began)
 		atomic_fetch_add(&a->board->alerts, 1);
 	live_store_alert(a->store, &row);
+}
+
+static int64_t time_of_day(void *context)
+{
+	return clocks(context).real_ns;
 }
 
 static void remark(void *context, const char *text)
@@ -301,6 +311,8 @@ static bool tick(struct analysis *a, int64_t now_ns, struct error *err)
 	show_counts(a);
 	live_store_status(a->store, &status);
 	show_store(a, &status);
+	a->holding = a->replaying && status.state == LIVE_STORE_FINE &&
+		     status.backlog > REPLAY_ROWS;
 	if (a->ticks % COUNTS_EVERY == 0)
 		live_store_count(a->store, &a->counts);
 	return true;
@@ -395,9 +407,8 @@ static void wait_for_packets(struct analysis *a, int timeout_ms)
 
 	for (size_t i = 0; i < a->config->interface_count; i++)
 		empty = ring_sleep(a->setup->rings[i]) && empty;
-	if (!empty && timeout_ms > 0)
-		timeout_ms = a->merge.count > 1 ? 5
-						: 0; /* a packet is held back for order's sake */
+	if (!empty && timeout_ms > 0) /* a packet is held back for order's sake, or all are */
+		timeout_ms = a->merge.count > 1 || a->holding ? 5 : 0;
 	if (poll(wait, 2, timeout_ms) > 0) {
 		if (wait[0].revents)
 			while (read(a->setup->wake, &count, sizeof(count)) < 0)
@@ -430,9 +441,9 @@ static bool go_on(struct analysis *a, struct error *err)
 {
 	for (;;) {
 		int64_t now_ns = look_at_clock(a), machine = machine_ns();
-		size_t taken;
+		size_t taken = 0;
 
-		if (!take_packets(a, a->finishing ? INT64_MAX : now_ns, &taken, err))
+		if (!a->holding && !take_packets(a, a->finishing ? INT64_MAX : now_ns, &taken, err))
 			return false;
 		if (machine >= a->tick_next_ns) {
 			wait_for_packets(a, 0); /* commands */
@@ -541,6 +552,7 @@ static bool open_store(struct analysis *a, struct error *err)
 		.told = told,
 		.turn = turn,
 		.remark = remark,
+		.now_ns = time_of_day,
 	};
 
 	a->tally = tally_new(a->board, c->engine.hash_key, err);
@@ -585,6 +597,9 @@ int analysis_run(const struct analysis_setup *setup)
 	a->board = setup->board;
 	a->axis = setup->axis;
 	a->latest_ns = INT64_MIN;
+	a->replaying = true;
+	for (size_t i = 0; i < a->config->interface_count; i++)
+		a->replaying = a->replaying && replay_named(a->config->interface[i]);
 	a->merge = merge_of(setup->rings, setup->config->interface_count);
 	fcntl(setup->control, F_SETFL, O_NONBLOCK);
 	ok = rights_analysis(a->config, &err) && set_up(a, &err);
