@@ -55,16 +55,19 @@ static void sql_function(sqlite3_context *context, int count, sqlite3_value **va
 	char id[COMMUNITY_ID_SIZE];
 
 	(void)count;
-	if (one && other &&
-	    community_id(one, (uint16_t)sqlite3_value_int(value[1]), other,
-			 (uint16_t)sqlite3_value_int(value[3]), id))
+	if ((!one && sqlite3_value_type(value[0]) != SQLITE_NULL) ||
+	    (!other && sqlite3_value_type(value[2]) != SQLITE_NULL))
+		sqlite3_result_error_nomem(context);
+	else if (one && other &&
+		 community_id(one, (uint16_t)sqlite3_value_int(value[1]), other,
+			      (uint16_t)sqlite3_value_int(value[3]), id))
 		sqlite3_result_text(context, id, -1, SQLITE_TRANSIENT);
 	else
 		sqlite3_result_null(context);
 }
 
-void community_id_register(sqlite3 *db)
+bool community_id_register(sqlite3 *db)
 {
-	sqlite3_create_function(db, "community_id", 4, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
-				sql_function, NULL, NULL);
+	return sqlite3_create_function(db, "community_id", 4, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+				       NULL, sql_function, NULL, NULL) == SQLITE_OK;
 }

@@ -15,7 +15,7 @@ enum { COMMUNITY_ID_SIZE = 2 + 28 + 1 }; /* "1:", base64 of 20 bytes, NUL */
 bool community_id(const char *one, uint16_t one_port, const char *other, uint16_t other_port,
 		  char out[COMMUNITY_ID_SIZE]);
 
-/* SQL function community_id(ip, port, ip, port) on this handle: text, or NULL. */
-void community_id_register(sqlite3 *db);
+/* SQL function community_id(ip, port, ip, port) on this handle: text, or NULL. False without memory. */
+bool community_id_register(sqlite3 *db);
 
 #endif

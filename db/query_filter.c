@@ -124,25 +124,20 @@ static void bind_number(sqlite3_stmt *s, const char *name, int64_t value)
 		sqlite3_bind_int64(s, index, value);
 }
 
-static void bind_name(sqlite3_stmt *s, const char *name, const char *value)
+/* Each is false where there is no memory; a parameter that is not in the statement is none to bind. */
+static bool bind_name(sqlite3_stmt *s, const char *name, const char *value)
 {
 	int index = sqlite3_bind_parameter_index(s, name);
 
-	if (index > 0)
-		sqlite3_bind_text(s, index, value, -1, SQLITE_TRANSIENT);
+	return index == 0 || sqlite3_bind_text(s, index, value, -1, SQLITE_TRANSIENT) == SQLITE_OK;
 }
 
-static void bind_bytes(sqlite3_stmt *s, const char *name, const uint8_t *bytes, size_t length)
+static bool bind_bytes(sqlite3_stmt *s, const char *name, const uint8_t *bytes, size_t length)
 {
 	int index = sqlite3_bind_parameter_index(s, name);
 
-	if (index > 0)
-		sqlite3_bind_blob64(s, index, bytes, length, SQLITE_TRANSIENT);
-}
-
-static void bind_key(sqlite3_stmt *s, const char *name, const uint8_t key[ADDRESS_KEY_SIZE])
-{
-	bind_bytes(s, name, key, ADDRESS_KEY_SIZE);
+	return index == 0 ||
+	       sqlite3_bind_blob64(s, index, bytes, length, SQLITE_TRANSIENT) == SQLITE_OK;
 }
 
 int filter_severity(const char *name)
@@ -153,33 +148,25 @@ int filter_severity(const char *name)
 	return SEVERITIES;
 }
 
-static void bind_range(sqlite3_stmt *s, const char *what, const struct address_range *range)
+static bool bind_range(sqlite3_stmt *s, const char *what, const struct address_range *range)
 {
-	char name[32];
+	char low[32], high[32], version[32];
 
-	sqlite3_snprintf(sizeof(name), name, ":%s_low", what);
-	bind_key(s, name, range->low);
-	sqlite3_snprintf(sizeof(name), name, ":%s_high", what);
-	bind_key(s, name, range->high);
-	sqlite3_snprintf(sizeof(name), name, ":%s_version", what);
-	bind_number(s, name, range->version);
+	sqlite3_snprintf(sizeof(low), low, ":%s_low", what);
+	sqlite3_snprintf(sizeof(high), high, ":%s_high", what);
+	sqlite3_snprintf(sizeof(version), version, ":%s_version", what);
+	bind_number(s, version, range->version);
+	return bind_bytes(s, low, range->low, ADDRESS_KEY_SIZE) &&
+	       bind_bytes(s, high, range->high, ADDRESS_KEY_SIZE);
 }
 
-void filter_bind(sqlite3_stmt *s, const struct query_filter *f, const struct filter_ranges *ranges)
+bool filter_bind(sqlite3_stmt *s, const struct query_filter *f, const struct filter_ranges *ranges)
 {
 	for (size_t i = 0; i < OUTCOME_FILTERS; i++)
-		bind_name(s, outcome_filters[i].parameter, value_of(f, &outcome_filters[i]));
+		if (!bind_name(s, outcome_filters[i].parameter, value_of(f, &outcome_filters[i])))
+			return false;
 	if (f->finding)
 		bind_number(s, ":finding", finding_code_of(f->finding));
-	bind_range(s, "host", &ranges->host);
-	bind_range(s, "client", &ranges->client);
-	bind_range(s, "server", &ranges->server);
-	bind_name(s, ":application", f->application);
-	bind_name(s, ":server_name", f->server_name);
-	bind_bytes(s, ":contains", f->contains_bytes, f->contains_length);
-	bind_name(s, ":capture", f->capture);
-	bind_name(s, ":tunnel", f->tunnel);
-	bind_name(s, ":community_id", f->community_id);
 	bind_number(s, ":port", f->port);
 	bind_number(s, ":server_port", f->server_port);
 	bind_number(s, ":vlan", f->vlan);
@@ -188,6 +175,13 @@ void filter_bind(sqlite3_stmt *s, const struct query_filter *f, const struct fil
 	bind_number(s, ":min_duration", f->min_duration_ns);
 	bind_number(s, ":max_duration", f->max_duration_ns);
 	bind_number(s, ":limit", f->limit > INT64_MAX ? INT64_MAX : (int64_t)f->limit);
+	return bind_range(s, "host", &ranges->host) && bind_range(s, "client", &ranges->client) &&
+	       bind_range(s, "server", &ranges->server) &&
+	       bind_name(s, ":application", f->application) &&
+	       bind_name(s, ":server_name", f->server_name) &&
+	       bind_bytes(s, ":contains", f->contains_bytes, f->contains_length) &&
+	       bind_name(s, ":capture", f->capture) && bind_name(s, ":tunnel", f->tunnel) &&
+	       bind_name(s, ":community_id", f->community_id);
 }
 
 bool filter_was_searched_for(sqlite3 *db, const struct query_filter *f, struct error *err)
@@ -202,9 +196,11 @@ bool filter_was_searched_for(sqlite3 *db, const struct query_filter *f, struct e
 			       " (SELECT id FROM marks WHERE bytes = :contains)",
 			       -1, &s, NULL) != SQLITE_OK)
 		return error_set(err, "%s", sqlite3_errmsg(db));
-	bind_bytes(s, ":contains", f->contains_bytes, f->contains_length);
-	step = sqlite3_step(s);
+	step = bind_bytes(s, ":contains", f->contains_bytes, f->contains_length) ? sqlite3_step(s)
+										 : SQLITE_NOMEM;
 	sqlite3_finalize(s);
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		return error_set(err, "%s", sqlite3_errmsg(db));
 	return step == SQLITE_ROW ||
 	       error_set(err,
 			 "no recording in this database was searched for \"%s\"; analyze the "

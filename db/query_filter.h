@@ -19,8 +19,8 @@ bool filter_was_searched_for(sqlite3 *db, const struct query_filter *filter, str
 void filter_outcomes(sqlite3_str *sql, const struct query_filter *filter);
 /* The number of a severity's name; SEVERITIES where it is none. */
 int filter_severity(const char *name);
-/* Parameters that the statement does not have are passed over. */
-void filter_bind(sqlite3_stmt *statement, const struct query_filter *filter,
+/* Parameters that the statement does not have are passed over. False where there is no memory. */
+bool filter_bind(sqlite3_stmt *statement, const struct query_filter *filter,
 		 const struct filter_ranges *ranges);
 
 #endif

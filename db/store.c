@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "db/community_id.h"
 #include "db/schema.h"
 #include "db/store_private.h"
 
@@ -17,6 +18,7 @@ void store_setup(void)
 struct store *store_open(const char *path, enum store_mode mode, struct error *err)
 {
 	struct store *store = calloc(1, sizeof(*store));
+	bool good = true;
 
 	if (!store) {
 		error_set(err, "out of memory");
@@ -30,7 +32,9 @@ struct store *store_open(const char *path, enum store_mode mode, struct error *e
 		store->dictionaries = dictionaries_new(store->file.db, err);
 		store->summaries = summaries_new(store->file.db, err);
 	}
-	if (mode == STORE_WRITE && (!store->dictionaries || !store->summaries)) {
+	if (!community_id_register(store->file.db))
+		good = error_set(err, "out of memory");
+	if (!good || (mode == STORE_WRITE && (!store->dictionaries || !store->summaries))) {
 		store_close(store);
 		return NULL;
 	}

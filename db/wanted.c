@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "db/path.h"
+#include "db/row_step.h"
 
 enum column {
 	COLUMN_ID,
@@ -73,7 +74,7 @@ bool wanted_rows(sqlite3_stmt *rows, bool ids, struct selection *selection, stru
 
 	if (!find_columns(rows, place, err))
 		return false;
-	while ((result = sqlite3_step(rows)) == SQLITE_ROW) {
+	while ((result = row_step(rows)) == SQLITE_ROW) {
 		if (!read_row(rows, place, &wanted))
 			return error_set(err, "connection %lld of the database cannot be read",
 					 (long long)sqlite3_column_int64(rows, place[COLUMN_ID]));

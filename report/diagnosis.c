@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/row_step.h"
 #include "report/diagnosis_private.h"
 
 #define NS_PER_S INT64_C(1000000000)
@@ -96,7 +97,7 @@ static bool read_outcomes(struct diagnosis_walk *w)
 	int step = SQLITE_ROW;
 	bool good = s != NULL;
 
-	while (good && (step = sqlite3_step(s)) == SQLITE_ROW) {
+	while (good && (step = row_step(s)) == SQLITE_ROW) {
 		size_t id = (size_t)sqlite3_column_int64(s, 0);
 		void *items = w->outcome;
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "report/diagnosis_private.h"
+#include "db/row_step.h"
 #include "report/stored.h"
 
 enum { SAMPLES_MAX = 1 << 18, REUSERS_MAX = 4096 };
@@ -20,7 +21,7 @@ bool walk_no_memory(struct diagnosis_walk *w)
 
 bool walk_row(struct diagnosis_walk *w, sqlite3_stmt *s)
 {
-	int step = sqlite3_step(s);
+	int step = row_step(s);
 
 	if (step != SQLITE_ROW && step != SQLITE_DONE && !w->broken) {
 		w->broken = true;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "db/row_step.h"
 #include "report/format.h"
 #include "report/table.h"
 
@@ -55,7 +56,7 @@ bool groups_write_table(FILE *out, sqlite3_stmt *statement, uint64_t limit,
 	table = table_new(out, style, columns, COLUMNS, err);
 	if (!table)
 		return false;
-	while (good && (step = sqlite3_step(statement)) == SQLITE_ROW) {
+	while (good && (step = row_step(statement)) == SQLITE_ROW) {
 		char room[COLUMNS][FORMAT_SIZE];
 		const char *cells[COLUMNS];
 

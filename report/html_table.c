@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "report/format.h"
+#include "db/row_step.h"
 #include "report/html_parts.h"
 
 enum { ROWS_MAX = 250000 };
@@ -115,7 +116,7 @@ static bool tell_rows(struct html *html, struct error *err)
 		if (!g.stream[i])
 			good = error_set(err, "out of memory");
 	}
-	while (good && (step = sqlite3_step(s)) == SQLITE_ROW)
+	while (good && (step = row_step(s)) == SQLITE_ROW)
 		gather(&g, s);
 	if (good && step != SQLITE_DONE)
 		good = failed(html, err);

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "db/community_id.h"
 #include "db/ladder.h"
+#include "db/row_step.h"
 #include "report/ladder_states.h"
 #include "report/stored.h"
 
@@ -199,7 +199,7 @@ static bool for_each(struct store *store, const char *sql, struct ladder_view *v
 	bool good = statement != NULL;
 	int step = SQLITE_DONE;
 
-	while (good && (step = sqlite3_step(statement)) == SQLITE_ROW) {
+	while (good && (step = row_step(statement)) == SQLITE_ROW) {
 		if (!read(view, statement))
 			good = error_set(err, "out of memory");
 	}
@@ -326,11 +326,10 @@ static bool read_row(struct store *store, struct ladder_view *view, struct error
 		" AS community_id FROM teardowns WHERE connection_id = ?";
 	int step;
 
-	community_id_register(store_handle(store));
 	view->row = prepare(store, sql, view->id, err);
 	if (!view->row)
 		return false;
-	step = sqlite3_step(view->row);
+	step = row_step(view->row);
 	if (step == SQLITE_ROW)
 		return true;
 	if (step != SQLITE_DONE)

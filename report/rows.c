@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/row_step.h"
 #include "report/format.h"
 #include "report/table.h"
 
@@ -141,7 +142,8 @@ static bool table_begin(struct row_writer *writer, sqlite3_stmt *statement, stru
 static bool table_cells(struct row_writer *writer, sqlite3_stmt *statement, struct error *err)
 {
 	for (int i = 0; i < sqlite3_data_count(statement); i++)
-		writer->cells[i] = (const char *)sqlite3_column_text(statement, i);
+		if (!row_text(statement, i, &writer->cells[i]))
+			return error_set(err, "out of memory");
 	return table_row(writer->table, writer->cells, err);
 }
 
@@ -167,7 +169,7 @@ bool rows_write(FILE *out, sqlite3_stmt *statement, enum rows_format format, uin
 	*written = 0;
 	*cut = false;
 	good = !writer.begin || writer.begin(&writer, statement, err);
-	while (good && (step = sqlite3_step(statement)) == SQLITE_ROW) {
+	while (good && (step = row_step(statement)) == SQLITE_ROW) {
 		*cut = limit > 0 && *written == limit;
 		if (*cut)
 			break;

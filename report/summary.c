@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/row_step.h"
 #include "report/stored.h"
 
 /* One pass over the recordings asked for, each a range of connection ids. */
@@ -42,7 +43,7 @@ static bool for_each(struct reader *reader, const char *sql, const int64_t *valu
 		return failed(reader);
 	for (int i = 0; i < count; i++)
 		sqlite3_bind_int64(statement, i + 1, values[i]);
-	while (good && (step = sqlite3_step(statement)) == SQLITE_ROW)
+	while (good && (step = row_step(statement)) == SQLITE_ROW)
 		good = read(reader, statement);
 	if (good && step != SQLITE_DONE)
 		good = failed(reader);

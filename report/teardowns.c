@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/row_step.h"
 #include "report/format.h"
 #include "report/table.h"
 
@@ -153,8 +154,14 @@ static bool find_columns(struct listing *listing, struct error *err)
 static int next_row(struct listing *listing, uint64_t limit, uint64_t done, bool *cut,
 		    struct row *row)
 {
-	int step = sqlite3_step(listing->statement);
+	int step = row_step(listing->statement);
 
+	for (int field = 0; step == SQLITE_ROW && field < FIELDS; field++) {
+		const char *text;
+
+		if (!row_text(listing->statement, listing->column[field], &text))
+			step = SQLITE_NOMEM;
+	}
 	*cut = step == SQLITE_ROW && limit > 0 && done == limit;
 	if (*cut)
 		return SQLITE_DONE;

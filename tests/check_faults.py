@@ -2,6 +2,7 @@
 """What becomes of lastack and its database when one call fails.
 
     check_faults.py --lastack PROGRAM --library INJECT [--every N] [--kills N] [--valgrind N] [-k PART]
+                    [--command PART]
 
 INJECT (tests/faults/inject.c) is preloaded and makes one call fail: each allocation, each read, write,
 sync, open, lock, unlink and truncation of the database and its journal (as I/O error, full disk, busy),
@@ -29,6 +30,7 @@ import time
 
 CAPTURES = pathlib.Path(__file__).resolve().parent.parent / "captures"
 SMALL = ("bad_fin_moved.pcap", "rst_injected.pcap", "four_way.pcap")
+LEAKING = ("analyze, again", "report", "query, table", "show", "extract")
 MESSAGE = re.compile(r"lastack: [^\n]+\n(lastack: [^\n]+\n)*\Z")
 
 
@@ -84,7 +86,13 @@ def commands(folder):
 		Command("report", ["report", "t.db"]),
 		Command("report, html", ["report", "--format", "html", "t.db"]),
 		Command("query", ["query", "--format", "csv", "t.db"]),
+		Command("query, table", ["query", "--limit", "2", "t.db"]),
+		Command("query, json", ["query", "--format", "json", "--host", "192.0.2.0/24", "t.db"]),
+		Command("query, groups", ["query", "--by", "teardown", "t.db"]),
+		Command("query, sql", ["query", "--sql", "SELECT upper(tunnel || teardown), 1.5 * bytes_initiator,"
+			" teardown || ' and what makes it long', zeroblob(40) FROM teardowns", "t.db"]),
 		Command("show", ["show", "t.db", "1"]),
+		Command("show, json", ["show", "--format", "json", "t.db", "1"]),
 		Command("extract", ["extract", "--overwrite", "--streams", "out", pcap]),
 		Command("extract, pcap", ["extract", "--overwrite", "--pcap", "out.pcap", pcap]),
 	]
@@ -262,6 +270,7 @@ def main():
 	parser.add_argument("--kills", type=int, default=0, metavar="N")
 	parser.add_argument("--valgrind", type=int, default=0, metavar="N")
 	parser.add_argument("-k", default="", metavar="PART", help="only kinds of fault whose title matches")
+	parser.add_argument("--command", default="", metavar="PART", help="only commands so named")
 	arguments = parser.parse_args()
 	memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 	with tempfile.TemporaryDirectory(dir=memory) as place:
@@ -269,13 +278,14 @@ def main():
 		every = commands(bench.folder)
 		for kind, how, part, title, which in KINDS:
 			for command in every:
-				if re.match(which, command.name) and re.search(arguments.k, title):
+				if re.match(which, command.name) and re.search(arguments.k, title) and \
+						re.search(arguments.command, command.name):
 					bench.every_call(command, kind, str(how), part, title)
 		if re.search(arguments.k, "kill -9"):
 			for command in every[:2]:
 				bench.kill(command, arguments.kills)
 		if re.search(arguments.k, "leaks"):
-			for command in (every[1], every[3], every[7]):
+			for command in [c for c in every if c.name in LEAKING and re.search(arguments.command, c.name)]:
 				bench.leaks(command, arguments.valgrind)
 		print_table(bench.table)
 	lost = sum(row["lost"] for row in bench.table.values())

@@ -308,7 +308,7 @@ class Check:
 		done = subprocess.run([self.lastack, "analyze", "--no-dpi", "--quiet", "--format", "none",
 			"--ladders", "none", "--hash-seed", "1", "--db", str(database), *options, *map(str, paths)],
 			capture_output=True, text=True)
-		if done.returncode != 0:
+		if done.returncode not in (0, 3):  # 3: one of them is damaged, before the change as after it
 			raise RuntimeError("analyze: exit %d: %s" % (done.returncode, done.stderr))
 		return told(database)
 
