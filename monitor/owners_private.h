@@ -24,6 +24,13 @@ bool socket_table_read(int netlink, uint32_t states,
 		       void (*each)(void *context, const struct socket_row *row), void *context,
 		       struct error *err);
 
+enum socket_answer { SOCKET_ANSWER_MORE, SOCKET_ANSWER_DONE, SOCKET_ANSWER_FAILED };
+
+/* One datagram of the kernel's answer, aligned as a struct nlmsghdr is, of fewer than 2^31 bytes. */
+enum socket_answer socket_table_take(const void *bytes, size_t size,
+				     void (*each)(void *context, const struct socket_row *row),
+				     void *context, struct error *err);
+
 /* Who holds an inode; sorted by it. */
 struct socket_holder {
 	uint64_t inode;
@@ -31,6 +38,8 @@ struct socket_holder {
 	char name[OWNER_NAME_SIZE];
 };
 
+/* The inode that a link of /proc/PID/fd names, "socket:[12345]"; 0 where it is something else. */
+uint64_t socket_inode_of(const char *link);
 /* Fills pid and name of the holders by looking through /proc. */
 void socket_holders_find(struct socket_holder *holders, size_t count);
 const struct socket_holder *socket_holder_of(const struct socket_holder *holders, size_t count,

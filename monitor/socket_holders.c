@@ -25,19 +25,29 @@ const struct socket_holder *socket_holder_of(const struct socket_holder *holders
 	return count > 0 ? bsearch(&wanted, holders, count, sizeof(*holders), compare) : NULL;
 }
 
-/* "socket:[12345]" */
-static uint64_t inode_of(int folder, const char *name)
+uint64_t socket_inode_of(const char *link)
 {
 	static const char head[] = "socket:[";
+	const char *number = link + strlen(head);
+	unsigned long long inode;
+	char *end;
+
+	if (strncmp(link, head, strlen(head)) != 0 || !isdigit((unsigned char)*number))
+		return 0;
+	errno = 0;
+	inode = strtoull(number, &end, 10);
+	return errno == 0 && strcmp(end, "]") == 0 ? inode : 0;
+}
+
+static uint64_t inode_of(int folder, const char *name)
+{
 	char target[64];
 	ssize_t length = readlinkat(folder, name, target, sizeof(target) - 1);
 
-	if (length < (ssize_t)sizeof(head))
+	if (length <= 0)
 		return 0;
 	target[length] = '\0';
-	if (strncmp(target, head, strlen(head)) != 0)
-		return 0;
-	return strtoull(target + strlen(head), NULL, 10);
+	return socket_inode_of(target);
 }
 
 static void read_name(int proc, const char *pid, char name[OWNER_NAME_SIZE])

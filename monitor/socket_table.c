@@ -58,23 +58,26 @@ static struct socket_row row_of(const struct inet_diag_msg *m)
 	};
 }
 
-enum answer { ANSWER_MORE, ANSWER_DONE, ANSWER_FAILED };
-
-static enum answer take(struct nlmsghdr *message, size_t left,
-			void (*each)(void *, const struct socket_row *), void *context,
-			struct error *err)
+enum socket_answer socket_table_take(const void *bytes, size_t size,
+				     void (*each)(void *, const struct socket_row *), void *context,
+				     struct error *err)
 {
+	const struct nlmsghdr *message = bytes;
+	int left = (int)size; /* below 0 where the last message ends unaligned */
+
 	for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
 		struct socket_row row;
 
 		if (message->nlmsg_type == NLMSG_DONE)
-			return ANSWER_DONE;
+			return SOCKET_ANSWER_DONE;
 		if (message->nlmsg_type == NLMSG_ERROR) {
 			const struct nlmsgerr *failure = NLMSG_DATA(message);
+			bool whole = message->nlmsg_len >= NLMSG_LENGTH(sizeof(*failure));
 
 			error_set(err, "the kernel does not tell its sockets: %s",
-				  strerror(-failure->error));
-			return ANSWER_FAILED;
+				  strerror(whole && failure->error > -4096 ? -failure->error
+									   : EPROTO));
+			return SOCKET_ANSWER_FAILED;
 		}
 		if (message->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
 		    message->nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
@@ -82,7 +85,7 @@ static enum answer take(struct nlmsghdr *message, size_t left,
 		row = row_of(NLMSG_DATA(message));
 		each(context, &row);
 	}
-	return ANSWER_MORE;
+	return SOCKET_ANSWER_MORE;
 }
 
 static bool read_family(int netlink, uint8_t family, uint32_t states,
@@ -90,11 +93,11 @@ static bool read_family(int netlink, uint8_t family, uint32_t states,
 			struct error *err)
 {
 	_Alignas(struct nlmsghdr) char buffer[ANSWER_SIZE];
-	enum answer answer = ANSWER_MORE;
+	enum socket_answer answer = SOCKET_ANSWER_MORE;
 
 	if (!ask(netlink, family, states, err))
 		return false;
-	while (answer == ANSWER_MORE) {
+	while (answer == SOCKET_ANSWER_MORE) {
 		ssize_t size = recv(netlink, buffer, sizeof(buffer), 0);
 
 		if (size < 0 && errno == EINTR)
@@ -102,9 +105,9 @@ static bool read_family(int netlink, uint8_t family, uint32_t states,
 		if (size <= 0)
 			return error_set(err, "the kernel's sockets cannot be read: %s",
 					 size < 0 ? strerror(errno) : "no answer");
-		answer = take((struct nlmsghdr *)buffer, (size_t)size, each, context, err);
+		answer = socket_table_take(buffer, (size_t)size, each, context, err);
 	}
-	return answer == ANSWER_DONE;
+	return answer == SOCKET_ANSWER_DONE;
 }
 
 bool socket_table_read(int netlink, uint32_t states,

@@ -82,4 +82,22 @@ static inline uint8_t *exact_copy(const uint8_t *bytes, size_t count)
 	return copy;
 }
 
+/* What a writer wrote, between these two; its text is to be freed. */
+struct written {
+	char *text;
+	size_t length;
+	FILE *out;
+};
+
+static inline void written_begin(struct written *w)
+{
+	w->out = open_memstream(&w->text, &w->length);
+	MUST(w->out);
+}
+
+static inline void written_end(struct written *w)
+{
+	MUST(fclose(w->out) == 0);
+}
+
 #endif

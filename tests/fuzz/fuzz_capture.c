@@ -25,12 +25,12 @@ enum setting {
 
 enum { PIPE_MAX = 60000 };
 
-struct written {
+struct making {
 	uint8_t *bytes;
 	size_t size;
 };
 
-static void gzip(const uint8_t *data, size_t size, struct written *out)
+static void gzip(const uint8_t *data, size_t size, struct making *out)
 {
 	z_stream z = {.next_in = (Bytef *)(uintptr_t)data, .avail_in = (uInt)size};
 
@@ -44,7 +44,7 @@ static void gzip(const uint8_t *data, size_t size, struct written *out)
 	deflateEnd(&z);
 }
 
-static void zstandard(const uint8_t *data, size_t size, struct written *out)
+static void zstandard(const uint8_t *data, size_t size, struct making *out)
 {
 	size_t room = ZSTD_compressBound(size), got;
 
@@ -55,15 +55,15 @@ static void zstandard(const uint8_t *data, size_t size, struct written *out)
 	out->size += got;
 }
 
-static struct written pack(uint8_t settings, const uint8_t *data, size_t size)
+static struct making pack(uint8_t settings, const uint8_t *data, size_t size)
 {
 	void (*packer)(const uint8_t *, size_t,
-		       struct written *) = settings & PACK_GZIP ? gzip : zstandard;
-	struct written out = {NULL, 0};
+		       struct making *) = settings & PACK_GZIP ? gzip : zstandard;
+	struct making out = {NULL, 0};
 	size_t first = settings & IN_MEMBERS ? size / 2 : size;
 
 	if (!(settings & (PACK_GZIP | PACK_ZSTD)))
-		return (struct written){exact_copy(data, size), size};
+		return (struct making){exact_copy(data, size), size};
 	packer(data, first, &out);
 	if (first < size)
 		packer(data + first, size - first, &out);
@@ -71,7 +71,7 @@ static struct written pack(uint8_t settings, const uint8_t *data, size_t size)
 }
 
 /* A descriptor to read the bytes from. */
-static int offer(const struct written *file, bool by_pipe)
+static int offer(const struct making *file, bool by_pipe)
 {
 	int ends[2], fd;
 
@@ -140,7 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct choices c = {data, size};
 	uint8_t settings = choose_u8(&c);
-	struct written file = pack(settings, c.at, c.left);
+	struct making file = pack(settings, c.at, c.left);
 	char path[2][64];
 	const char *paths[2] = {path[0], path[1]};
 	struct feed_config config = {.paths = paths,

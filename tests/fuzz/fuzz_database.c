@@ -289,22 +289,10 @@ static void make_file(struct choices *c, uint8_t settings)
 
 /* ---- what is read of it ---- */
 
-struct written {
-	char *text;
-	size_t length;
-	FILE *out;
-};
-
-static void begin(struct written *w)
-{
-	w->out = open_memstream(&w->text, &w->length);
-	MUST(w->out);
-}
-
 /* Nothing in it moves a cursor or changes a colour. */
 static void end_text(struct written *w)
 {
-	MUST(fclose(w->out) == 0);
+	written_end(w);
 	for (size_t i = 0; i < w->length; i++)
 		if ((unsigned char)w->text[i] < ' ' && w->text[i] != '\n') {
 			fprintf(stderr, "%.*s\n", (int)i, w->text);
@@ -319,7 +307,7 @@ static void end_json(struct written *w)
 	static sqlite3 *db;
 	static sqlite3_stmt *statement;
 
-	MUST(fclose(w->out) == 0);
+	written_end(w);
 	if (!db)
 		MUST(sqlite3_open(":memory:", &db) == SQLITE_OK &&
 		     sqlite3_prepare_v2(db, "SELECT json_valid(?)", -1, &statement, NULL) ==
@@ -343,20 +331,20 @@ static void report(struct store *store, const struct summary *summary,
 	struct written w;
 
 	MUST(comparison);
-	begin(&w);
+	written_begin(&w);
 	report_text(w.out, &plain, summary, diagnoses, &origin);
 	report_markdown(w.out, summary, diagnoses, &origin);
 	comparison_text(w.out, &plain, comparison);
 	comparison_markdown(w.out, comparison);
 	end_text(&w);
-	begin(&w);
+	written_begin(&w);
 	report_json(w.out, summary, diagnoses, &origin);
 	end_json(&w);
-	begin(&w);
+	written_begin(&w);
 	comparison_json(w.out, comparison, "0");
 	end_json(&w);
 	comparison_free(comparison);
-	begin(&w);
+	written_begin(&w);
 	if (!report_html(w.out, store, summary, diagnoses, &origin, &err))
 		MUST(err.text[0]);
 	fclose(w.out);
@@ -396,7 +384,7 @@ static void read_rows(struct store *store, uint8_t pick)
 	bool cut;
 
 	MUST(s || err.text[0]);
-	begin(&w);
+	written_begin(&w);
 	if (s && format <= ROWS_CSV)
 		rows_write(w.out, s, (enum rows_format)format, 5, &plain, &rows, &cut, &err);
 	else if (s && !group)
@@ -420,15 +408,15 @@ static void read_connection(struct store *store, int64_t id)
 	MUST((view == NULL) == (err.text[0] != '\0'));
 	if (!view)
 		return;
-	begin(&w);
+	written_begin(&w);
 	show_text(w.out, &plain, view);
 	if (view->step_count > 0)
 		ladder_notation(w.out, view, NULL);
 	end_text(&w);
-	begin(&w);
+	written_begin(&w);
 	show_json(w.out, view);
 	end_json(&w);
-	begin(&w);
+	written_begin(&w);
 	ladder_svg(w.out, view, true);
 	fclose(w.out);
 	free(w.text);

@@ -13,24 +13,6 @@
 #include "report/page.h"
 #include "tests/fuzz/fuzz.h"
 
-/* What a writer wrote; freed by the next call. */
-struct written {
-	char *text;
-	size_t length;
-	FILE *out;
-};
-
-static void begin(struct written *w)
-{
-	w->out = open_memstream(&w->text, &w->length);
-	MUST(w->out);
-}
-
-static void end(struct written *w)
-{
-	MUST(fclose(w->out) == 0);
-}
-
 /* Valid UTF-8 without anything that moves a cursor; newlines only where lines are meant. */
 static void check_plain(const struct written *w, bool lines, bool ascii)
 {
@@ -50,9 +32,9 @@ static void check_terminal(const char *text, size_t length)
 		struct written w;
 		size_t columns;
 
-		begin(&w);
+		written_begin(&w);
 		columns = write_terminal(w.out, text, length, unicode);
-		end(&w);
+		written_end(&w);
 		check_plain(&w, false, !unicode);
 		MUST(columns == write_terminal(NULL, text, length, unicode));
 		MUST(unicode || columns == w.length);
@@ -66,12 +48,12 @@ static void check_page(const char *text)
 		struct written w;
 		struct page page = {.style = {.unicode = true, .width = width}};
 
-		begin(&w);
+		written_begin(&w);
 		page.out = w.out;
 		page_wrap(&page, 2, "%s: %s", text, text);
 		page_label(&page, 2, "Label:", "%s", text);
 		page_paste(&page, 2, "%s", text);
-		end(&w);
+		written_end(&w);
 		check_plain(&w, true, false);
 		free(w.text);
 	}
@@ -101,7 +83,7 @@ static void check_json(const char *text, size_t length, uint64_t number)
 	struct written w;
 	struct json json;
 
-	begin(&w);
+	written_begin(&w);
 	json = (struct json){.out = w.out};
 	json_open_item(&json, '{');
 	json_key_text(&json, "text", text);
@@ -116,7 +98,7 @@ static void check_json(const char *text, size_t length, uint64_t number)
 	json_key(&json, text);
 	write_json(w.out, text, length);
 	json_close(&json, '}');
-	end(&w);
+	written_end(&w);
 	check_plain(&w, false, false);
 	MUST(json_is_valid(w.text, w.length));
 	free(w.text);
@@ -143,9 +125,9 @@ static void check_csv(const char *text, size_t length)
 	size_t at = 0, bytes;
 	bool quoted;
 
-	begin(&w);
+	written_begin(&w);
 	write_csv(w.out, text, length);
-	end(&w);
+	written_end(&w);
 	MUST(w.length > 0);
 	quoted = w.text[0] == '"';
 	from = w.text + quoted;
@@ -177,9 +159,9 @@ static void check_markup(const char *text)
 {
 	struct written w;
 
-	begin(&w);
+	written_begin(&w);
 	write_markup(w.out, text);
-	end(&w);
+	written_end(&w);
 	check_plain(&w, false, false);
 	for (size_t i = 0; i < w.length; i++) {
 		MUST(!strchr("<>\"'", w.text[i]));
@@ -187,10 +169,10 @@ static void check_markup(const char *text)
 		     memchr(w.text + i, ';', w.length - i < 8 ? w.length - i : 8));
 	}
 	free(w.text);
-	begin(&w);
+	written_begin(&w);
 	write_markupf(w.out, "%s|%s", text, text);
 	write_prose(w.out, text);
-	end(&w);
+	written_end(&w);
 	check_plain(&w, false, false);
 	for (size_t i = 0; i < w.length; i++)
 		if (w.text[i] == '<') /* of our own */
@@ -204,9 +186,9 @@ static void check_markdown(const char *text, size_t length)
 	static const char special[] = "<>|*_`[]#~";
 	struct written w;
 
-	begin(&w);
+	written_begin(&w);
 	write_markdown(w.out, text, length);
-	end(&w);
+	written_end(&w);
 	check_plain(&w, false, false);
 	for (size_t i = 0; i < w.length; i++)
 		if (strchr(special, w.text[i])) /* escaped, or part of an entity: &#91; */
