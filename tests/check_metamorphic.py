@@ -162,6 +162,8 @@ def tagged(capture):
 
 
 def moved(capture):
+	if any(r.seconds + LATER_S >= 1 << 32 for r in capture.records):
+		raise ValueError("no later time")
 	return [r._replace(seconds=r.seconds + LATER_S) for r in capture.records]
 
 

@@ -1,4 +1,5 @@
 """What attackers put into captures, names and folders does nothing to terminals, sheets, pages and files."""
+import json
 import os
 import re
 import shutil
@@ -129,3 +130,80 @@ def case_evil_payload(t):
 	page = t.run("report", "--format", "html", "t.db").out
 	t.expect("<script>alert" not in page, "no markup of the name in the page")
 	t.expect(not CONTROL.search(page.replace("\r", "")), "no control characters in the page")
+
+
+# What would be SQL if it became part of a statement; each fits a file's name but for the last ones.
+SQL_TEXTS = ("'", '"', "''", "';DROP TABLE connections;--", "' OR 1=1 --", "x' OR '1'='1", "\") OR (\"\"=\"", "%", "_", "?1",
+	":host", "@x", "$y", "\\", "`", "[a]", "%s%n", "x'41'", "NULL", "\x01", "\u00e4' --", "\udcff'")
+LONG = "';" * 5120
+
+
+def told(t, done):
+	t.equal(done.code, 0, "exit code", done)
+	return [json.loads(line) for line in done.out.splitlines()]
+
+
+def case_sql_in_options(t):
+	"""text of any option that could be SQL matches as it stands, or is refused; the database stays"""
+	shutil.copy(t.library(), t.path("t.db"))
+	before, rows = t.read(t.path("t.db")), t.rows()
+	holding = {"--server-name": "server_name", "--tunnel": "tunnel"}
+	for text in (*SQL_TEXTS, LONG):
+		for option in ("--server-name", "--tunnel", "--capture", "--application", "--community-id"):
+			found = told(t, t.run("query", "--format", "json", option, text, "t.db"))
+			wanted = [r for r in rows if text.lower() in (r[holding[option]] or "").lower()] \
+				if option in holding else []
+			t.equal(len(found), len(wanted), "connections with %s %r" % (option, text))
+	for text in (*SQL_TEXTS[::4], LONG):
+		for option in ("--teardown", "--closer", "--end-reason", "--cause", "--stage", "--reset-by", "--time-wait",
+				"--state", "--finding", "--severity", "--host", "--client", "--server", "--port", "--vlan",
+				"--since", "--until", "--min-duration", "--by", "--limit", "--format"):
+			t.fails(t.run("query", option, text, "t.db"), 2)
+		t.fails(t.run("query", "--contains", text, "t.db"), 2, "no recording")
+		t.fails(t.run("show", "t.db", text), 2)
+		t.fails(t.run("report", "--against", text, "t.db"), 1)
+		t.fails(t.run("report", text), 1)
+		t.expect(t.run("extract", "--connection", text, "--db", "t.db", "--streams", "out").code in (1, 2), "refused")
+		done = t.run("extract", "--overwrite", "--streams", "out", "--server-name", text,
+			"--db", "t.db", t.capture("sample.pcap"))
+		t.equal(done.code, 0, "exit code", done)
+		t.equal([n for n in os.listdir(t.path("out")) if n.endswith(".stream")], [], "streams of %r" % text)
+	t.fails(t.run("query", "--contains", "hex:00273b00", "t.db"), 2, "no recording")
+	t.equal(t.read(t.path("t.db")), before, "the database, byte by byte")
+	t.equal(sorted(os.listdir(t.folder)), ["out", "t.db"], "files")
+
+
+def case_sql_in_contents(t):
+	"""names of files, servers and marks that could be SQL are stored and found as they stand"""
+	names = [text for text in SQL_TEXTS if text != "\udcff'"]
+	marks, connections = [], []
+	for number, text in enumerate(names):
+		data = text.encode("utf-8")
+		c = tcp.Connection(sport=41000 + number, at=number * 10000)
+		c.open()
+		c.segment(0, b"GET / HTTP/1.1\r\nHost: a" + data + b"b.example\r\n\r\n")
+		c.segment(1, b"\0<" + data + b">\0" + data + b"\0;\xff" + data)
+		c.close()
+		connections.append(c)
+		marks += ["--mark", "<" + text + ">"]
+		shutil.copy(t.capture("four_way.pcap"), t.path(text))
+	tcp.capture(t.path("evil.pcap"), *connections)
+	for again in range(2):  # the second time what is there is looked for and replaced
+		t.analyze("--", *names)
+		t.analyze("--ladders", "all", *marks, "evil.pcap")
+		t.equal(t.connections(), 2 * len(names), "connections, run %d" % again)
+		t.sound()
+	before = t.read(t.path("t.db"))
+	for number, text in enumerate(names):
+		found = told(t, t.run("query", "--format", "json", "--capture", text, "t.db"))
+		t.equal([r["capture"] for r in found], [text], "capture %r" % text)
+		for wanted in ("<" + text + ">", "hex:3c" + text.encode("utf-8").hex() + "3e"):
+			found = told(t, t.run("query", "--format", "json", "--contains", wanted, "t.db"))
+			t.equal([r["initiator_port"] for r in found], [41000 + number], "contains %r" % wanted)
+	for row in t.rows(where="server_name IS NOT NULL"):
+		found = told(t, t.run("query", "--format", "json", "--server-name", row["server_name"], "t.db"))
+		t.expect(row["initiator_port"] in [r["initiator_port"] for r in found], "server %r" % row["server_name"])
+	for words in (["report", "t.db"], ["report", "--format", "html", "t.db"], ["report", "--format", "json", "t.db"],
+			["query", "--by", "application", "t.db"], ["show", "t.db", str(found[0]["connection_id"])]):
+		t.equal(t.run(*words).code, 0, "exit code of %s" % words)
+	t.equal(t.read(t.path("t.db")), before, "the database, byte by byte")
