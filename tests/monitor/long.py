@@ -5,7 +5,7 @@
     long.py --lastack BIN kills [COUNT]        kill -9 at random moments: what was lost
     long.py --lastack BIN locked [SECONDS]     another program holds the database
     long.py --lastack BIN rate CAPTURE         tcpreplay as fast as it goes: drops and CPU, and of peers
-    long.py --lastack BIN memory CAPTURE LOOPS a capture again and again, as if live: memory over time
+    long.py --lastack BIN memory CAPTURE LOOPS [MIB [KEEP]]  a capture again and again, as if live: is memory flat?
     long.py --lastack BIN clocks CAPTURE       the clock set by an hour both ways, and a suspend
 """
 import argparse
@@ -195,20 +195,35 @@ def resident(group):
     return total / 1024
 
 
-def memory(stage, capture, loops="50"):
-    database = stage.folder / "live.db"
+def say_rows(database, seconds, now):
+    try:
+        seen, rows = one(database, "SELECT coalesce(max(id), 0), count(*) FROM connections")
+    except sqlite3.Error:
+        return
+    print(f"{seconds:.0f} s: {seen} connections seen, {rows} kept, {now:.0f} MiB, database "
+          f"{os.path.getsize(database) / 2**20:.0f} MiB", flush=True)
+
+
+def memory(stage, capture, loops="50", bound="256", keep="10m"):
+    """Time is the capture's: what it lasts, LOOPS times."""
+    database, seen = stage.folder / "live.db", []
     run = scene.Process([stage.lastack, "monitor", "-i", f"file:{capture},loops={loops}", "--db", database,
-                         "--interval", "0", "--keep", "1h", "--max-memory", "256M"], stage.folder / "memory.log")
+                         "--interval", "0", "--keep", keep, "--max-memory", f"{bound}M"],
+                        stage.folder / "memory.log")
+    began = said = time.monotonic()
     while run.process.poll() is None:
-        time.sleep(5)
-        try:
-            stored, = one(database, "SELECT coalesce(max(id), 0) FROM connections")
-            rows, = one(database, "SELECT count(*) FROM connections")
-        except sqlite3.Error:
-            continue
-        print(f"{stored} connections seen, {rows} kept, {resident(run.process.pid):.0f} MiB, database "
-              f"{os.path.getsize(database) / 2**20:.0f} MiB", flush=True)
+        time.sleep(0.5)
+        now = resident(run.process.pid)
+        if now > 0:
+            seen.append(now)
+        if time.monotonic() - said >= 5:
+            said = time.monotonic()
+            say_rows(database, said - began, now)
     print(run.log.read_text().strip().splitlines()[-1])
+    third = len(seen) // 3
+    first, last = max(seen[:third]), max(seen[-third:])
+    print(f"highest in the first third {first:.0f} MiB, in the last {last:.0f} MiB, --max-memory {bound} MiB: "
+          f"{'flat' if last <= 1.05 * first else 'grows'}")
 
 
 def clocks(stage, capture):
