@@ -386,6 +386,17 @@ bool query_options_check(const struct query_options *o, struct error *err)
 	return check_finding(o->finding, err);
 }
 
+/* The clock in milliseconds is as fine as a dwell needs to be. */
+#define NOW_NS "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000"
+
+static const char open_sql[] =
+	"SELECT initiator_ip, initiator_port, responder_ip, responder_port, state_initiator,"
+	" state_responder, vlan, tunnel, midstream, first_ns, last_ns, packets_initiator,"
+	" packets_responder, bytes_initiator, bytes_responder, teardown, capture, as_of_ns,"
+	" max(as_of_ns, now_ns) - since_initiator_ns AS dwell_initiator_ns,"
+	" max(as_of_ns, now_ns) - since_responder_ns AS dwell_responder_ns"
+	" FROM open_connections, (SELECT " NOW_NS " AS now_ns) ORDER BY first_ns";
+
 sqlite3_stmt *query_options_prepare(struct store *store, const struct query_options *options,
 				    uint64_t limit, struct error *err)
 {
@@ -398,14 +409,7 @@ sqlite3_stmt *query_options_prepare(struct store *store, const struct query_opti
 	if (options->sql)
 		return query_prepare_sql(store, options->sql, err);
 	if (options->open)
-		return query_prepare_sql(store,
-					 "SELECT initiator_ip, initiator_port, responder_ip,"
-					 " responder_port, state_initiator, state_responder, vlan,"
-					 " tunnel, midstream, first_ns, last_ns, packets_initiator,"
-					 " packets_responder, bytes_initiator, bytes_responder,"
-					 " teardown, capture, as_of_ns FROM open_connections"
-					 " ORDER BY first_ns",
-					 err);
+		return query_prepare_sql(store, open_sql, err);
 	if (options->contains &&
 	    !value_bytes(options->contains, &bytes, &filter.contains_length, err)) {
 		error_prefix(err, "--contains");

@@ -62,6 +62,7 @@ struct live_open {
 	uint64_t vlan_tags[SIDES];
 	struct tunnel tunnel;
 	int64_t first_ns, last_ns; /* as told */
+	int64_t since_ns[SIDES];   /* in its state; NONE_NS: not known */
 	uint64_t packets[SIDES], bytes[SIDES];
 };
 

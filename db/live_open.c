@@ -212,6 +212,10 @@ static bool add_row(struct live_file *file, const struct live_store_config *conf
 		sqlite3_bind_text(s, 13 + side, state_text(o->state[side]), -1, SQLITE_STATIC);
 		sqlite3_bind_int64(s, 16 + side, (int64_t)o->packets[side]);
 		sqlite3_bind_int64(s, 18 + side, (int64_t)o->bytes[side]);
+		if (o->since_ns[side] != NONE_NS)
+			sqlite3_bind_int64(s, 20 + side, o->since_ns[side]);
+		else
+			sqlite3_bind_null(s, 20 + side);
 	}
 	sqlite3_bind_text(s, 3, config->interfaces[o->interface], -1, SQLITE_STATIC);
 	if (vlan != 0)
@@ -247,8 +251,8 @@ static bool add_part(struct live_file *file, const struct live_store_config *con
 
 static sqlite3_stmt *begin_rows(struct live_file *file, struct error *err)
 {
-	static const char sql[] =
-		"INSERT INTO open_connections VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+	static const char sql[] = "INSERT INTO open_connections"
+				  " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 	sqlite3 *db = file->store->file.db;
 	sqlite3_stmt *s;
 

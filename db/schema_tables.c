@@ -249,7 +249,7 @@ const struct schema_table schema_tables[] = {
 	    " PRIMARY KEY(connection_id, position)"
 	    ") STRICT, WITHOUT ROWID"},
 
-	{3, "CREATE TABLE open_connections("
+	{5, "CREATE TABLE open_connections("
 	    " recording_id INTEGER NOT NULL REFERENCES recordings(id) ON DELETE CASCADE,"
 	    " as_of_ns INTEGER NOT NULL,"
 	    " capture TEXT NOT NULL,"
@@ -268,7 +268,9 @@ const struct schema_table schema_tables[] = {
 	    " packets_initiator INTEGER NOT NULL,"
 	    " packets_responder INTEGER NOT NULL,"
 	    " bytes_initiator INTEGER NOT NULL,"
-	    " bytes_responder INTEGER NOT NULL"
+	    " bytes_responder INTEGER NOT NULL,"
+	    " since_initiator_ns INTEGER,"
+	    " since_responder_ns INTEGER"
 	    ") STRICT"},
 
 	{4, "CREATE TABLE summaries("

@@ -3,14 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The state an end was in last; what the timeline leaves out follows from how far the handshake came. */
-static uint8_t state_of(const struct verdict *v, enum side side)
+/* The state an end was in last; what the timeline leaves out follows from how far the handshake came. *since_ns:
+ * NONE_NS where it is not known. */
+static uint8_t state_of(const struct verdict *v, enum side side, int64_t *since_ns)
 {
 	uint8_t state = LIVE_STATE_NONE;
 
+	*since_ns = NONE_NS;
 	for (size_t i = 0; i < v->timeline_count; i++)
-		if (v->timeline[i].side == side)
+		if (v->timeline[i].side == side) {
 			state = v->timeline[i].state;
+			*since_ns = v->timeline[i].entry_ns;
+		}
 	if (state != LIVE_STATE_NONE)
 		return state;
 	switch (v->teardown) {
@@ -27,12 +31,13 @@ static uint8_t state_of(const struct verdict *v, enum side side)
 	}
 }
 
-/* The states in the order of RFC 9293's diagram: which end is further on. */
+/* The states in the order of RFC 9293's diagram: which end is further on. But an end in CLOSE_WAIT keeps its
+ * peer in FIN_WAIT_2, so that the connection is in CLOSE_WAIT for who looks for what is stuck. */
 static int progress(uint8_t state)
 {
 	static const int order[ENDPOINT_STATES] = {
-		[STATE_ESTABLISHED] = 1, [STATE_FIN_WAIT_1] = 2, [STATE_CLOSE_WAIT] = 3,
-		[STATE_FIN_WAIT_2] = 4,  [STATE_CLOSING] = 5,    [STATE_LAST_ACK] = 6,
+		[STATE_ESTABLISHED] = 1, [STATE_FIN_WAIT_1] = 2, [STATE_FIN_WAIT_2] = 3,
+		[STATE_CLOSE_WAIT] = 4,  [STATE_CLOSING] = 5,    [STATE_LAST_ACK] = 6,
 		[STATE_TIME_WAIT] = 7,   [STATE_CLOSED] = 8,
 	};
 
@@ -64,7 +69,9 @@ static struct live_open *room(struct open_rows *rows)
 bool open_rows_add(void *context, const struct verdict *v, struct error *err)
 {
 	struct open_rows *rows = context;
-	uint8_t state[SIDES] = {state_of(v, SIDE_INITIATOR), state_of(v, SIDE_RESPONDER)};
+	int64_t since_ns[SIDES];
+	uint8_t state[SIDES] = {state_of(v, SIDE_INITIATOR, &since_ns[SIDE_INITIATOR]),
+				state_of(v, SIDE_RESPONDER, &since_ns[SIDE_RESPONDER])};
 	struct live_open *o;
 
 	count(rows, state[SIDE_INITIATOR], state[SIDE_RESPONDER]);
@@ -85,6 +92,8 @@ bool open_rows_add(void *context, const struct verdict *v, struct error *err)
 		const struct verdict_direction *d = &v->dir[side];
 
 		o->state[side] = state[side];
+		o->since_ns[side] = since_ns[side] == NONE_NS ? NONE_NS
+							      : since_ns[side] + rows->by_ns;
 		o->address[side] = d->address;
 		o->port[side] = d->port;
 		o->vlan_tags[side] = d->vlan_tags;

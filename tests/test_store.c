@@ -97,7 +97,7 @@ static void test_schema(void **state)
 	store = store_of(&scene);
 	db = store_handle(store);
 	assert_string_equal(scene_value(db, "PRAGMA application_id"), "1280529473"); /* LSTA */
-	assert_string_equal(scene_value(db, "PRAGMA user_version"), "4");
+	assert_string_equal(scene_value(db, "PRAGMA user_version"), "5");
 	assert_string_equal(scene_value(db, "SELECT count(*) FROM pragma_table_list WHERE type ="
 					    " 'table' AND name NOT LIKE 'sqlite%' AND NOT strict"),
 			    "0");

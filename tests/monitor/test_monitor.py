@@ -6,6 +6,7 @@
 Prints TAP. Needs root for network namespaces; what needs them is skipped elsewhere. The long runs are in
 long.py."""
 import argparse
+import json
 import os
 import pathlib
 import re
@@ -129,7 +130,8 @@ def who_is_stuck_is_told_while_it_is(stage):
     database, capture = stage.folder / "live.db", stage.folder / "beside.pcap"
     stage.serve()
     dump, monitor = stage.tcpdump(capture), stage.monitor(
-        database, "--stuck", "2s", "--workers", "2", "--alert", "count(finding:close-wait-stuck) > 0 over 1m")
+        database, "--stuck", "2s", "--workers", "2", "--metrics", "9477",
+        "--alert", "count(finding:close-wait-stuck) > 0 over 1m")
     client = stage.start("forgotten", stage.left, sys.executable, scene.HERE / "traffic.py", "forgotten",
                          scene.SERVER, scene.PORT)
     for words in ("close-wait-stuck", "fin-wait-2-stuck", "Alert:"):
@@ -137,6 +139,11 @@ def who_is_stuck_is_told_while_it_is(stage):
     assert client.process.poll() is None, "it was over before it was told"
     assert one(database, "SELECT count(*) FROM connections") == (0,)
     wait_until(lambda: one(database, "SELECT state_responder FROM open_connections") == ("CLOSE_WAIT",))
+    assert metric(stage, r'lastack_open_connections\{state="CLOSE_WAIT"\}') == 1
+    out = subprocess.run([stage.lastack, "query", "--open", "--format", "json", database], check=True,
+                         capture_output=True, text=True).stdout
+    dwell = json.loads(out.splitlines()[0])["dwell_responder_ns"]
+    assert 2e9 <= dwell <= 60e9, dwell  # it was told after 2 s, and lasts for less than a minute
     assert client.process.wait(40) == 0
     wait_until(lambda: one(database, "SELECT count(*) FROM connections") == (1,))
     settle()
