@@ -18,12 +18,13 @@
 #include "monitor/analysis.h"
 #include "monitor/capture.h"
 #include "monitor/replay.h"
+#include "monitor/restarts.h"
 #include "monitor/rights.h"
 
 #define SECOND_NS INT64_C(1000000000)
 #define RETRY_NS  SECOND_NS
 
-enum { TURN_MS = 100, START_WAIT_MS = 10000, RESTARTS_MAX = 5 };
+enum { TURN_MS = 100, START_WAIT_MS = 10000 };
 
 struct capture_child {
 	pid_t pid; /* 0: not running */
@@ -41,7 +42,7 @@ struct front {
 	struct clock_axis axis;
 	pid_t analysis; /* 0: not running */
 	bool analysis_ready;
-	unsigned restarts;
+	struct restarts restarts;
 	int wake, signals, control, status[2], interfaces; /* descriptors; -1: none */
 	sigset_t before;
 	int asked; /* the signal that asked to finish; 0: none */
@@ -139,7 +140,7 @@ static _Noreturn void run_analysis(struct front *f, int control)
 		.axis = f->axis,
 		.control = control,
 		.status = f->status[1],
-		.again = f->restarts > 0,
+		.again = f->restarts.count > 0,
 	};
 
 	become_child(f, "lastack-analyse");
@@ -262,7 +263,7 @@ static void analysis_ended(struct front *f, int status)
 	f->analysis = 0;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return;
-	if (f->finishing || !f->analysis_ready || ++f->restarts > RESTARTS_MAX) {
+	if (f->finishing || !f->analysis_ready || !restarts_allow(&f->restarts, boot_ns())) {
 		f->failed = true;
 		if (f->failure.text[0] == '\0')
 			error_set(&f->failure, "the analysis ended early (%s %d)",
