@@ -29,7 +29,8 @@ struct live_store {
 	pthread_mutex_t mutex; /* guards what follows, up to the thread's own */
 	pthread_cond_t wake;
 	struct live_counts counts;
-	bool counted; /* counts are new */
+	bool counted;                 /* counts are new */
+	struct live_counts at_reopen; /* as they were; valid where reopen */
 	bool reopen, closing;
 	int64_t give_up_ns; /* CLOCK_MONOTONIC; while closing */
 	struct live_store_status status;
@@ -241,9 +242,10 @@ static bool write_alerts(struct live_store *live, struct error *err)
 static void take_counts(struct live_store *live)
 {
 	pthread_mutex_lock(&live->mutex);
-	live->latest = live->counts;
+	live->latest = live->reopen ? live->at_reopen : live->counts;
 	live->counted = false;
 	pthread_mutex_unlock(&live->mutex);
+	live_counts_since(&live->latest, &live->file.counted_before);
 }
 
 static bool transaction(struct live_store *live, bool finished, struct backlog_chunk **end,
@@ -335,7 +337,7 @@ static bool gives_up(struct live_store *live)
 	return over;
 }
 
-static bool open_next(struct live_store *live, struct error *err)
+static bool open_next(struct live_store *live, const struct live_counts *before, struct error *err)
 {
 	struct live_file *file = &live->file;
 
@@ -345,6 +347,7 @@ static bool open_next(struct live_store *live, struct error *err)
 	file->number_base = live->highest;
 	file->lost_before = backlog_lost(live->backlog);
 	file->expired_before = live->retention.expired;
+	file->counted_before = *before;
 	if (begin_recording(live, err))
 		return true;
 	live_file_close(file);
@@ -354,16 +357,19 @@ static bool open_next(struct live_store *live, struct error *err)
 /* The file that now has the name; the old one is finished and left. */
 static void reopen(struct live_store *live)
 {
+	struct live_counts before;
 	struct error err = {""};
 	char text[1100];
 
 	if (!commit_all(live, true)) /* tried again later */
 		return;
 	pthread_mutex_lock(&live->mutex);
+	before = live->at_reopen;
 	live->reopen = false;
+	live->counted = true;
 	pthread_mutex_unlock(&live->mutex);
 	live_file_close(&live->file);
-	while (!open_next(live, &err)) {
+	while (!open_next(live, &before, &err)) {
 		struct timespec wait = {.tv_nsec = RETRY_NS};
 
 		note_trouble(live, LIVE_STORE_FAILED, &err);
@@ -529,6 +535,8 @@ void live_store_put_open(struct live_store *live, size_t worker, struct live_ope
 void live_store_reopen(struct live_store *live)
 {
 	pthread_mutex_lock(&live->mutex);
+	if (!live->reopen)
+		memcpy(&live->at_reopen, &live->counts, sizeof(live->counts));
 	live->reopen = true;
 	pthread_cond_signal(&live->wake);
 	pthread_mutex_unlock(&live->mutex);

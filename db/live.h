@@ -44,8 +44,8 @@ struct live_store_config {
 /* What has been counted of the run so far. */
 struct live_counts {
 	struct decode_counts decoded;
-	struct engine_counts engine; /* of all workers */
-	struct feed_interface interface[16];
+	struct engine_counts engine;         /* of all workers */
+	struct feed_interface interface[16]; /* first_ns: since live_store_reopen */
 	uint64_t drops[16][LIVE_DROPS];
 	uint64_t clock_steps;
 };
@@ -95,7 +95,8 @@ void live_store_alert(struct live_store *store, const struct alert_row *row);
 bool live_store_wants_open(struct live_store *store, size_t worker);
 void live_store_put_open(struct live_store *store, size_t worker, struct live_open *rows,
 			 size_t count, int64_t as_of_ns, int64_t cost_ns);
-/* Finishes the recording and begins another in the file that now has the name. Soon, not at once. */
+/* Finishes the recording and begins another in the file that now has the name. Soon, not at once; what is counted
+ * after this call belongs to the new one. */
 void live_store_reopen(struct live_store *store);
 /* Writes what waits, marks the recording as finished, frees. patience_ns: how long it is tried. *last: how it
  * ended. False with err where rows were left. */

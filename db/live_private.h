@@ -21,6 +21,7 @@ struct live_file {
 	int64_t data_version; /* as of our last transaction; -1: unknown */
 	uint64_t lost_before; /* rows lost before this recording began */
 	uint64_t expired_before;
+	struct live_counts counted_before; /* the same of what is counted */
 };
 
 /* Opens it, makes the schema, and sets it up for readers beside. */
@@ -36,6 +37,9 @@ bool live_rows_update(struct live_file *file, const struct live_counts *counts, 
 		      uint64_t rows_expired, int64_t now_ns, bool finished, struct error *err);
 /* Makes ids in the dictionaries' caches void where anybody else has written, or all is true. */
 bool live_rows_dictionaries(struct live_file *file, bool all, struct error *err);
+
+/* live_counts.c: what is left of now when before, an earlier state of it, is taken away. */
+void live_counts_since(struct live_counts *now, const struct live_counts *before);
 
 /* live_open.c: connections that are open, on their way from the workers to the file. */
 struct live_opens;

@@ -48,6 +48,7 @@ struct analysis {
 	uint64_t gaps_seen[MONITOR_INTERFACES];
 	int64_t latest_ns, looked_ns; /* steady */
 	int64_t tick_next_ns;
+	bool anew[MONITOR_INTERFACES]; /* the next packet is a recording's first */
 	unsigned ticks;
 	bool replaying; /* no interface among them */
 	bool holding;   /* the replay waits for the store */
@@ -320,10 +321,11 @@ static bool tick(struct analysis *a, int64_t now_ns, struct error *err)
 
 /* ---- packets ---- */
 
-static void count_packet(struct feed_interface *f, const struct packet *p)
+static void count_packet(struct feed_interface *f, const struct packet *p, bool *anew)
 {
-	if (f->packets == 0 || p->ts_ns < f->first_ns)
+	if (f->packets == 0 || *anew || p->ts_ns < f->first_ns)
 		f->first_ns = p->ts_ns;
+	*anew = false;
 	if (f->packets > 0 && p->ts_ns < f->last_ns)
 		f->backwards++;
 	if (f->packets == 0 || p->ts_ns > f->last_ns)
@@ -350,7 +352,7 @@ static bool take_packet(struct analysis *a, const struct ring_packet *in, const 
 	};
 	struct decoded decoded;
 
-	count_packet(f, &packet);
+	count_packet(f, &packet, &a->anew[index]);
 	if (packet.ts_ns > a->latest_ns)
 		a->latest_ns = packet.ts_ns;
 	if (a->workers == 1 && !worker_time(a->worker[0], packet.ts_ns, err))
@@ -380,6 +382,15 @@ static bool take_packets(struct analysis *a, int64_t now_ns, size_t *taken, stru
 
 /* ---- waiting ---- */
 
+/* A recording ends here, and another begins. */
+static void reopen(struct analysis *a)
+{
+	show_counts(a);
+	live_store_count(a->store, &a->counts);
+	live_store_reopen(a->store);
+	memset(a->anew, true, sizeof(a->anew));
+}
+
 static void take_commands(struct analysis *a)
 {
 	char command[16];
@@ -394,7 +405,7 @@ static void take_commands(struct analysis *a)
 		if (command[i] == ANALYSIS_FINISH)
 			a->finishing = true;
 		else if (command[i] == ANALYSIS_REOPEN)
-			live_store_reopen(a->store);
+			reopen(a);
 	}
 }
 

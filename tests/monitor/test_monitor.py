@@ -320,6 +320,11 @@ def hangup_reopens_the_database(stage):
     assert one(moved, "SELECT finished FROM recordings") == (1,)
     assert one(moved, "SELECT count(*) FROM connections")[0] >= 7
     assert one(database, "SELECT count(*) FROM connections")[0] >= 14
+    counts = "SELECT packets, first_ns, last_ns, (SELECT segments FROM recordings) FROM captures"
+    before, after = one(moved, counts), one(database, counts)
+    packets = int(re.search(r"lastack: (\d+) packets", monitor.log.read_text()).group(1))
+    assert before[0] > 0 and after[0] > 0 and before[0] + after[0] == packets, (before, after, packets)
+    assert before[3] + after[3] == packets and before[2] <= after[1] <= after[2], (before, after, packets)
     # the interface was closed for a moment: what was open then may lack something
     assert one(database, "SELECT count(*) FROM findings WHERE code = 'capture-loss'") == (3,)
 
