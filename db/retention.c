@@ -6,8 +6,9 @@
 #include "db/summaries.h"
 
 enum { STEP_MIN = 500, STEP_MAX = 20000, HOSTS_STEP = 2000, PAGES_STEP = 2000 };
-/* Hosts are looked at when this many connections have gone. */
-enum { ORPHANS_EVERY = 20000 };
+/* Hosts and the other dictionaries are looked at when this many connections have gone, and about a tenth of those
+ * there are: that many bytes each. So the looking, which visits all rows, costs little of what deleting does. */
+enum { ORPHANS_EVERY = 20000, ORPHANS_BYTES = 1500 };
 
 static int64_t number(sqlite3 *db, const char *sql)
 {
@@ -69,15 +70,19 @@ static bool expire(struct retention *r, sqlite3 *db, int64_t before_ns, uint64_t
 	return true;
 }
 
+static bool orphans_due(const struct retention *r, sqlite3 *db)
+{
+	return r->since_orphans >= ORPHANS_EVERY &&
+	       r->since_orphans >= (uint64_t)retention_bytes(db) / ORPHANS_BYTES;
+}
+
 /* Hosts that no connection names any more, a range of ids a step; the other dictionaries are small, but for
- * server names. */
+ * server names. Details of findings stay: they are nDPI's few sentences. */
 static bool drop_orphans(struct retention *r, sqlite3 *db, struct error *err)
 {
 	static const char others[] =
 		"DELETE FROM applications WHERE id NOT IN"
 		" (SELECT application_id FROM connections WHERE application_id IS NOT NULL);"
-		"DELETE FROM finding_details WHERE id NOT IN"
-		" (SELECT detail_id FROM finding_rows WHERE detail_id IS NOT NULL);"
 		"DELETE FROM recordings WHERE live AND (finished OR interrupted) AND NOT EXISTS"
 		" (SELECT 1 FROM connections WHERE id BETWEEN first_connection AND last_connection)"
 		" AND id < (SELECT max(id) FROM recordings);"
@@ -87,7 +92,7 @@ static bool drop_orphans(struct retention *r, sqlite3 *db, struct error *err)
 		"DELETE FROM decode_counts WHERE recording_id NOT IN (SELECT id FROM recordings);";
 	char sql[400];
 
-	if (!r->orphans && r->since_orphans < ORPHANS_EVERY)
+	if (!r->orphans && !orphans_due(r, db))
 		return true;
 	if (!r->orphans) {
 		r->orphans = true;
