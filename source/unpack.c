@@ -14,8 +14,9 @@
 
 #include "base/cursor.h"
 
-/* The largest window a zstd frame may ask for: what `zstd --long=31` writes. */
-enum { ZSTD_WINDOW_LOG = sizeof(size_t) > 4 ? 31 : 27 };
+/* The largest window a zstd frame may ask for, as zstd -d has it: 128 MiB. A frame of a few kB can have one of
+ * 2 GiB filled. */
+enum { ZSTD_WINDOW_LOG = 27 };
 
 /* Bytes of a zstd frame's magic and descriptor and of a block's header, RFC 8878, 3.1.1. */
 enum { ZSTD_FRAME_START = 5, ZSTD_BLOCK_HEADER = 3 };
@@ -188,6 +189,20 @@ static size_t gzip_step(struct unpacker *u, uint8_t *out, size_t room)
 	return room - z->avail_out;
 }
 
+static void zstd_failed(struct unpacker *u, size_t result)
+{
+	if (ZSTD_getErrorCode(result) != ZSTD_error_frameParameter_windowTooLarge) {
+		unpack_damaged(u, "zstd", ZSTD_getErrorName(result));
+		return;
+	}
+	error_set(&u->problem,
+		  "the zstd data near byte %" PRIu64
+		  " of the file needs a window of more than %u MiB:"
+		  " unpack it before, with zstd -d --long=31",
+		  packed_offset(u), 1u << (ZSTD_WINDOW_LOG - 20));
+	unpack_stop(u, BYTES_DAMAGED);
+}
+
 static size_t zstd_step(struct unpacker *u, uint8_t *out, size_t room)
 {
 	ZSTD_inBuffer packed = {u->input + u->at, u->end - u->at, 0};
@@ -208,9 +223,8 @@ static size_t zstd_step(struct unpacker *u, uint8_t *out, size_t room)
 	result = ZSTD_decompressStream(u->zstd, &unpacked, &packed);
 	u->at += packed.pos;
 	if (ZSTD_isError(result)) {
-		/* also without memory for a window as large as the frame asks for: that is the fault
-		 * of this file alone */
-		unpack_damaged(u, "zstd", ZSTD_getErrorName(result));
+		/* also without memory for the window: that is the fault of this file alone */
+		zstd_failed(u, result);
 		return unpacked.pos;
 	}
 	u->inside = result != 0;

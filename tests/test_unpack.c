@@ -179,27 +179,60 @@ static void test_gzip_padding(void **state)
 	free(blob);
 }
 
-/* A frame of one raw block, with a window of 256 MiB, behind a skippable frame: RFC 8878, 3.1. */
-static void test_zstd_long_window(void **state)
+/* A frame of one raw block, with a window of 2^LOG bytes, behind a skippable frame: RFC 8878, 3.1. */
+static struct reading reading_with_window(unsigned log)
 {
-	static const uint8_t head[] = {0x5a, 0x2a, 0x4d,          0x18, 3,    0,    0,
-				       0,    'x',  'y',           'z',  0x28, 0xb5, 0x2f,
-				       0xfd, 0x00, (28 - 10) << 3};
+	const uint8_t head[] = {0x5a,
+				0x2a,
+				0x4d,
+				0x18,
+				3,
+				0,
+				0,
+				0,
+				'x',
+				'y',
+				'z',
+				0x28,
+				0xb5,
+				0x2f,
+				0xfd,
+				0x00,
+				(uint8_t)((log - 10) << 3)};
 	struct blob *blob = small_pcap();
 	struct blob *frame = blob_new(false);
 	uint32_t block = (uint32_t)blob->count << 3 | 1;
 	struct reading r;
 
-	(void)state;
 	blob_bytes(frame, head, sizeof(head));
 	blob_u16(frame, (uint16_t)block);
 	blob_u8(frame, (uint8_t)(block >> 16));
 	blob_bytes(frame, blob->bytes, blob->count);
 	r = reading_of_blob(frame);
-	expect_small(&r);
-	reading_free(&r);
 	free(frame);
 	free(blob);
+	return r;
+}
+
+static void test_zstd_long_window(void **state)
+{
+	struct reading r = reading_with_window(27);
+
+	(void)state;
+	expect_small(&r);
+	reading_free(&r);
+}
+
+/* Memory for it would be the file's to choose. */
+static void test_zstd_window_too_long(void **state)
+{
+	struct reading r = reading_with_window(28);
+
+	(void)state;
+	expect_problem(
+		&r, "needs a window of more than 128 MiB: unpack it before, with zstd -d --long=31",
+		NULL);
+	reading_free(&r);
 }
 
 /* Several raw blocks, of which the last has a type that does not exist: all before it is read. */
@@ -260,6 +293,7 @@ int main(void)
 		cmocka_unit_test(test_packed_corrupt),
 		cmocka_unit_test(test_gzip_padding),
 		cmocka_unit_test(test_zstd_long_window),
+		cmocka_unit_test(test_zstd_window_too_long),
 		cmocka_unit_test(test_zstd_delivers_what_precedes_damage),
 		cmocka_unit_test(test_packed_no_capture),
 	};
