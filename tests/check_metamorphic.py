@@ -26,6 +26,8 @@ EXCEPTIONS = {
 	("duplicate-no-id-bare", "split and joined"): "two files are two interfaces, a sign of two taps",
 	("duplicate-no-id-other-ttl", "split and joined"): "the same",
 }
+# ARP, RARP, EAPOL, LLDP, PPPoE discovery, loopback tests
+BARE = (b"\x08\x06", b"\x80\x35", b"\x88\x8e", b"\x88\xcc", b"\x88\x63", b"\x90\x00")
 LATER_S = 86400 * 365
 LARGE = 2**23
 
@@ -57,6 +59,8 @@ class Capture:
 			at += 16 + captured
 		if at != len(data) or not self.records:
 			raise ValueError("cut, or empty")
+		if max(r.fraction for r in self.records) >= 10**9:
+			raise ValueError("a time that one packet alone has is not believed, of two it is")
 
 	def write(self, path, records):
 		with open(path, "wb") as out:
@@ -74,7 +78,14 @@ class Capture:
 		while data[at:at + 2] in (b"\x81\x00", b"\x88\xa8"):
 			at += 4
 		kind = data[at:at + 2]
+		self.kind, self.inside = kind, data[at + 2:at + 5]
 		return {b"\x08\x00": (at + 2, 4), b"\x86\xdd": (at + 2, 6)}.get(kind)
+
+	def is_bare(self, data):
+		"""Whether a frame without IP has none deeper inside either, as PPPoE or MPLS would."""
+		if self.linktype == RAW or self.ip(data):
+			return False
+		return self.kind in BARE or (len(self.kind) == 2 and self.kind < b"\x06\x00" and self.inside != b"\xaa\xaa\x03")
 
 
 class Packet:
@@ -113,10 +124,12 @@ def checksum_fix(data, at, old, new):
 
 
 def only_tcp(capture):
-	"""Whether all of it is TCP in IP that Packet knows, or no IP at all."""
+	"""ValueError unless all of it is TCP in IP that Packet knows, or cannot have IP inside."""
 	for record in capture.records:
 		if capture.ip(record.data):
 			Packet(capture, record.data)
+		elif not capture.is_bare(record.data):
+			raise ValueError("something that may carry IP")
 
 
 # ---- changes ----
