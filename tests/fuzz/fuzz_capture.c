@@ -57,8 +57,8 @@ static void zstandard(const uint8_t *data, size_t size, struct making *out)
 
 static struct making pack(uint8_t settings, const uint8_t *data, size_t size)
 {
-	void (*packer)(const uint8_t *, size_t,
-		       struct making *) = settings & PACK_GZIP ? gzip : zstandard;
+	void (*packer)(const uint8_t *, size_t, struct making *) = settings & PACK_GZIP ? gzip
+											: zstandard;
 	struct making out = {NULL, 0};
 	size_t first = settings & IN_MEMBERS ? size / 2 : size;
 
