@@ -5,8 +5,9 @@
 #include "parsers/ethernet.h"
 #include "parsers/ip4.h"
 #include "parsers/ip6.h"
+#include "parsers/tcp.h"
 
-enum { LINKTYPE_ETHERNET = 1, PROTOCOL_TCP = 6, TCP_HEADER_MIN = 20 };
+enum { LINKTYPE_ETHERNET = 1, PROTOCOL_TCP = 6 };
 enum { ADDRESSES_LENGTH = 12, VLAN_REST_LENGTH = 4 };
 enum { IP4_PLAIN = 0x45, IP4_FRAGMENT_BITS = 0x3fff };
 
@@ -98,4 +99,54 @@ bool usual_frame(struct frame *f)
 	}
 	*f = before;
 	return false;
+}
+
+enum { HEADERS = ETHERNET_HEADER_LENGTH + IP4_HEADER_MIN + TCP_HEADER_MIN };
+
+/* The bytes of an IPv4 packet by its own account, where it is of the usual kind; 0: it is not. */
+static size_t plain_ip4_read(struct cursor *h, struct segment *s)
+{
+	uint16_t ethertype = 0, total = 0, fragment = 0;
+	uint8_t first = 0, protocol = 0;
+
+	cursor_skip(h, ADDRESSES_LENGTH);
+	cursor_be16(h, &ethertype);
+	cursor_u8(h, &first);
+	cursor_skip(h, 1);
+	cursor_be16(h, &total);
+	cursor_be16(h, &s->ip_id);
+	cursor_be16(h, &fragment);
+	cursor_u8(h, &s->ttl);
+	cursor_u8(h, &protocol);
+	cursor_skip(h, 2);
+	memset(&s->src, 0, sizeof(s->src));
+	memset(&s->dst, 0, sizeof(s->dst));
+	cursor_bytes(h, s->src.bytes, 4);
+	cursor_bytes(h, s->dst.bytes, 4);
+	s->ip_version = 4;
+	return ethertype == ETHERTYPE_IP4 && first == IP4_PLAIN &&
+			       !(fragment & IP4_FRAGMENT_BITS) && protocol == PROTOCOL_TCP
+		       ? total
+		       : 0;
+}
+
+bool usual_segment(const struct packet *packet, struct segment *s, struct decode_counts *counts)
+{
+	struct cursor at = cursor_of(packet->data, packet->caplen), h;
+	size_t total, options;
+
+	if (packet->linktype != LINKTYPE_ETHERNET || !cursor_split(&at, HEADERS, &h))
+		return false;
+	total = plain_ip4_read(&h, s);
+	options = tcp_header_read(&h, s);
+	if (options < TCP_HEADER_MIN || total < IP4_HEADER_MIN + options ||
+	    total + ETHERNET_HEADER_LENGTH > packet->wirelen)
+		return false;
+	/* a land packet, maybe */
+	if (s->sport == s->dport && memcmp(s->src.bytes, s->dst.bytes, 4) == 0)
+		return false;
+	total -= IP4_HEADER_MIN + TCP_HEADER_MIN;
+	cursor_limit(&at, total);
+	tcp_rest(s, packet, at, total, options - TCP_HEADER_MIN, counts);
+	return true;
 }

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -213,12 +214,97 @@ static void test_counts(void **state)
 	build_free(b);
 }
 
+/* ---- the usual packet's way, all layers at once ---- */
+
+enum { ETHERNET = 1, ETHERNET_LENGTH = 14, SPOILED = 20000 };
+
+static uint32_t random_below(uint32_t *random, uint32_t bound)
+{
+	*random ^= *random << 13;
+	*random ^= *random >> 17;
+	*random ^= *random << 5;
+	return *random % bound;
+}
+
+/* In memory of its own, so that a byte too far is noticed; the payload is gone afterwards. */
+static void decode_spoiled(struct decoder *decoder, uint32_t linktype, const uint8_t *bytes,
+			   size_t caplen, size_t wirelen, struct decoded *out)
+{
+	uint8_t *copy = malloc(caplen + 1);
+	struct packet packet = {.data = copy + 1,
+				.caplen = (uint32_t)caplen,
+				.wirelen = (uint32_t)wirelen,
+				.linktype = linktype};
+
+	assert_non_null(copy);
+	memcpy(copy + 1, bytes, caplen);
+	memset(out, 0, sizeof(*out));
+	decoder_packet(decoder, &packet, out);
+	if (out->reason == DECODED_SEGMENT) {
+		assert_true((out->segment.payload == NULL) == (out->segment.payload_captured == 0));
+		out->segment.payload = NULL;
+		out->segment.fragments = NULL;
+	}
+	free(copy);
+}
+
+/* The same IP packet in a frame and bare, which is decoded layer by layer. True: both gave a segment. */
+static bool both_ways_agree(struct decoder *usual, struct decoder *layers, const struct build *b,
+			    size_t caplen, size_t wirelen)
+{
+	struct decoded one, other;
+
+	decode_spoiled(usual, ETHERNET, build_bytes(b), caplen, wirelen, &one);
+	decode_spoiled(layers, RAW, build_bytes(b) + ETHERNET_LENGTH, caplen - ETHERNET_LENGTH,
+		       wirelen - ETHERNET_LENGTH, &other);
+	assert_int_equal(one.reason, other.reason);
+	if (one.reason != DECODED_SEGMENT)
+		return false;
+	assert_memory_equal(&one.segment, &other.segment, sizeof(one.segment));
+	return true;
+}
+
+static void test_usual_way(void **state)
+{
+	struct build *b = build_new();
+	struct decoder *usual = decoder_for_tests(), *layers = decoder_for_tests();
+	uint32_t random = 7, segments = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < SPOILED; i++) {
+		const struct option_case *o =
+			&option_cases[i % (sizeof(option_cases) / sizeof(option_cases[0]))];
+		size_t length, cut;
+
+		build_clear(b);
+		build_payload(b, random_below(&random, 12)); /* or padding, by the lengths below */
+		build_tcp_options(b, o->options, o->length);
+		build_ip4(b, 6);
+		build_ethernet(b, 0x0800);
+		length = build_length(b);
+		if (i % 4 != 0) { /* anything but what says that this is IPv4 */
+			size_t at = ETHERNET_LENGTH + 1 +
+				    random_below(&random, (uint32_t)(length - ETHERNET_LENGTH - 1));
+
+			build_at(b, at)[0] = (uint8_t)random_below(&random, 256);
+		}
+		cut = i % 3 == 0 ? random_below(&random, (uint32_t)(length - ETHERNET_LENGTH)) : 0;
+		segments += both_ways_agree(usual, layers, b, length - cut, length);
+	}
+	assert_in_range(segments, SPOILED / 4, SPOILED);
+	assert_int_equal(decoder_counts(usual)->bad_options, decoder_counts(layers)->bad_options);
+	decoder_free(usual);
+	decoder_free(layers);
+	build_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_flags),   cmocka_unit_test(test_data_offset),
-		cmocka_unit_test(test_options), cmocka_unit_test(test_options_cut),
-		cmocka_unit_test(test_land),    cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_flags),     cmocka_unit_test(test_data_offset),
+		cmocka_unit_test(test_options),   cmocka_unit_test(test_options_cut),
+		cmocka_unit_test(test_land),      cmocka_unit_test(test_counts),
+		cmocka_unit_test(test_usual_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
