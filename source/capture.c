@@ -172,6 +172,12 @@ enum record_result capture_next(struct capture *capture, struct packet *packet, 
 	return pcapng_file_next(&capture->reader.pcapng, capture->bytes, packet, err);
 }
 
+bool capture_ahead(struct capture *capture, struct packet *packet)
+{
+	return capture->format == FORMAT_PCAP &&
+	       pcap_file_ahead(&capture->reader.pcap, capture->bytes, packet);
+}
+
 void capture_hold(struct capture *capture, struct packet *packet)
 {
 	if (packet != NULL)

@@ -27,6 +27,9 @@ void capture_close(struct capture *capture); /* NULL is fine */
 /* The next packet: all of it but file and ts_confirmed. Its data is valid until the next call; longer
  * where capture_hold() was asked for it. Messages do not name the file. */
 enum record_result capture_next(struct capture *capture, struct packet *packet, struct error *err);
+/* The same where nothing has to be read for it, as for most packets: no data moves, held or not. False:
+ * nothing was done. */
+bool capture_ahead(struct capture *capture, struct packet *packet);
 
 /* The data of packet, which is the last one read, stays valid over the calls of capture_next() that
  * follow (packet->data may change), and until capture_hold() is called for another packet and

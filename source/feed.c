@@ -104,6 +104,8 @@ static struct input *feed_earliest(struct feed *feed)
 {
 	struct input *earliest = NULL;
 
+	if (feed->input_count == 1)
+		return feed->inputs[0].has_head ? &feed->inputs[0] : NULL;
 	for (size_t i = 0; i < feed->input_count; i++) {
 		struct input *input = &feed->inputs[i];
 

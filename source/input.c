@@ -160,21 +160,31 @@ bool input_tell(struct input *in, const struct feed_interface *counts, struct er
 	return counts->packets == 0 || input_linktype(in, counts->linktype, err);
 }
 
-static bool input_count(struct input *in, const struct packet *packet, struct error *err)
+/* The first of its file, or the first of its link type behind others. */
+static bool input_count_first(struct input *in, const struct packet *packet, struct error *err)
 {
 	struct feed_file *file = &in->file;
-	bool first = file->packets == 0;
 
-	if (first || packet->linktype != in->latest_linktype) {
-		if (!input_linktype(in, packet->linktype, err))
-			return false;
-		in->latest_linktype = packet->linktype;
-	}
-	if (first || packet->ts_ns < file->first_ns)
+	if (!input_linktype(in, packet->linktype, err))
+		return false;
+	in->latest_linktype = packet->linktype;
+	if (file->packets == 0)
+		file->first_ns = file->last_ns = in->previous_ns = packet->ts_ns;
+	return true;
+}
+
+static inline bool input_count(struct input *in, const struct packet *packet, struct error *err)
+{
+	struct feed_file *file = &in->file;
+
+	if ((file->packets == 0 || packet->linktype != in->latest_linktype) &&
+	    !input_count_first(in, packet, err))
+		return false;
+	if (packet->ts_ns < file->first_ns)
 		file->first_ns = packet->ts_ns;
-	if (first || packet->ts_ns > file->last_ns)
+	if (packet->ts_ns > file->last_ns)
 		file->last_ns = packet->ts_ns;
-	if (!first && packet->ts_ns < in->previous_ns)
+	if (packet->ts_ns < in->previous_ns)
 		file->backwards++;
 	in->previous_ns = packet->ts_ns;
 	file->packets++;
@@ -199,6 +209,13 @@ static bool input_end(struct input *in, const struct filter *filter, enum record
 	return true;
 }
 
+static void input_place(struct input *in)
+{
+	in->has_head = true;
+	in->head.file = in->index;
+	in->head.ts_confirmed = false;
+}
+
 static bool input_read(struct input *in, struct filter *filter, struct error *err)
 {
 	struct error reason;
@@ -217,13 +234,12 @@ static bool input_read(struct input *in, struct filter *filter, struct error *er
 			match = filter_packet(filter, &in->head);
 		if (match == FILTER_NO_MEMORY)
 			return error_set(err, "out of memory");
-		in->has_head = match == FILTER_MATCH;
 		in->filter_meant = in->filter_meant || match != FILTER_NO_MEANING;
-		if (!in->has_head)
+		if (match == FILTER_MATCH)
+			input_place(in);
+		else
 			in->file.packets_filtered_out++;
 	}
-	in->head.file = in->index;
-	in->head.ts_confirmed = false;
 	return true;
 }
 
@@ -234,6 +250,10 @@ bool input_advance(struct input *in, struct filter *filter, struct packet *held,
 	in->has_head = false;
 	if (in->ended)
 		return true;
+	if (filter == NULL && capture_ahead(in->capture, &in->head)) {
+		input_place(in);
+		return input_count(in, &in->head, err);
+	}
 	capture_hold(in->capture, held);
 	ok = input_read(in, filter, err);
 	capture_hold(in->capture, NULL);

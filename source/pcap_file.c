@@ -4,7 +4,7 @@
 
 #include "base/cursor.h"
 
-enum { FILE_HEADER = 24, RECORD_HEADER = 16, RECORD_HEADER_MODIFIED = 24 };
+enum { FILE_HEADER = 24, RECORD_HEADER_MODIFIED = 24 };
 
 enum { VERSION_MAJOR = 2, VERSION_MAJOR_DGUX = 543 };
 
@@ -18,8 +18,8 @@ struct pcap_magic {
 };
 
 static const struct pcap_magic magics[] = {
-	{0xa1b2c3d4, 1000, RECORD_HEADER},
-	{0xa1b23c4d, 1, RECORD_HEADER},
+	{0xa1b2c3d4, 1000, PCAP_RECORD_HEADER},
+	{0xa1b23c4d, 1, PCAP_RECORD_HEADER},
 	{0xa1b2cd34, 1000, RECORD_HEADER_MODIFIED}, /* Kuznetzov's patches to tcpdump */
 };
 
@@ -82,6 +82,8 @@ enum record_result pcap_file_open(struct pcap_file *p, struct bytes *bytes, stru
 	p->lengths = lengths_of_version(major, minor);
 	p->linktype = link & LINKTYPE_MASK;
 	p->limit = record_limit(p->linktype, snaplen);
+	p->usual = !p->big_endian && p->lengths == PCAP_LENGTHS_NORMAL &&
+		   p->record_header == PCAP_RECORD_HEADER;
 	bytes_take(bytes, FILE_HEADER);
 	return RECORD_PACKET;
 }
@@ -131,34 +133,27 @@ enum record_result pcap_file_next(struct pcap_file *p, struct bytes *bytes, stru
 {
 	const bool big_endian = p->big_endian;
 	const uint64_t offset = bytes_offset(bytes);
-	uint32_t seconds = 0, fraction = 0, caplen = 0, wirelen = 0;
+	struct pcap_record r = {0};
 	struct cursor c;
 
 	if (!bytes_want(bytes, p->record_header))
 		return header_cut(p, bytes, offset, err);
 	c = bytes_at(bytes, p->record_header);
-	record_u32(&c, big_endian, &seconds);
-	record_u32(&c, big_endian, &fraction);
-	record_u32(&c, big_endian, &caplen);
-	record_u32(&c, big_endian, &wirelen);
-	lengths_order(p, &caplen, &wirelen);
-	if (caplen > p->limit)
-		return length_bad(p, bytes, offset, caplen, err);
+	record_u32(&c, big_endian, &r.seconds);
+	record_u32(&c, big_endian, &r.fraction);
+	record_u32(&c, big_endian, &r.caplen);
+	record_u32(&c, big_endian, &r.wirelen);
+	lengths_order(p, &r.caplen, &r.wirelen);
+	if (r.caplen > p->limit)
+		return length_bad(p, bytes, offset, r.caplen, err);
 	bytes_take(bytes, p->record_header);
-	if (!bytes_want(bytes, caplen))
+	if (!bytes_want(bytes, r.caplen))
 		return record_problem(
 			p, bytes, offset,
-			record_cut(bytes, "the packet's bytes", bytes_offset(bytes), caplen, err),
+			record_cut(bytes, "the packet's bytes", bytes_offset(bytes), r.caplen, err),
 			err);
 
-	packet->data = bytes_at(bytes, caplen).at;
-	packet->number = ++p->packets;
-	packet->offset = offset;
-	packet->ts_ns = (int64_t)seconds * 1000000000 + (int64_t)fraction * p->tick_ns;
-	packet->caplen = caplen;
-	packet->wirelen = wirelen > caplen ? wirelen : caplen;
-	packet->interface = 0;
-	packet->linktype = p->linktype;
-	bytes_take(bytes, caplen);
+	pcap_file_packet(p, &r, offset, bytes_at(bytes, r.caplen).at, packet);
+	bytes_take(bytes, r.caplen);
 	return RECORD_PACKET;
 }
