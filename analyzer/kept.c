@@ -27,47 +27,75 @@ struct kept {
 /* What it takes beside its distances; malloc aligns no more than that. */
 #define HEADER offsetof(struct kept, distance)
 
-/* Distances on their way out. */
-struct writer {
-	uint64_t far;
-	unsigned count, far_count;
-	uint8_t length[DISTANCES_MAX]; /* of those that are not 0 */
-	uint8_t *out; /* where the next one goes; a word behind it may be written to */
+/* Distances on their way out, or in: in an array first, which makes short code of putting and getting one,
+ * and of packing all a loop. */
+struct distances {
+	unsigned count; /* put, or got */
+	uint64_t value[DISTANCES_MAX];
 };
 
-/* And in. */
-struct reader {
-	uint64_t far;
-	unsigned count, far_count;
-	const uint8_t *lengths;
-	const uint8_t *in;
-};
-
-static void put(struct writer *w, uint64_t value)
+static inline void put(struct distances *d, uint64_t value)
 {
-	unsigned far = value != 0, length = far ? 8 - (unsigned)__builtin_clzll(value) / 8 : 0;
-
-	w->far |= (uint64_t)far << w->count++;
-	w->length[w->far_count] = (uint8_t)length;
-	w->far_count += far;
-	value = htole64(value);
-	memcpy(w->out, &value, sizeof(value));
-	w->out += length;
+	d->value[d->count++] = value;
 }
 
-static uint64_t get(struct reader *r)
+static inline uint64_t get(struct distances *d)
 {
-	unsigned length;
-	uint64_t value;
+	return d->value[d->count++];
+}
 
-	if (!(r->far >> r->count++ & 1))
-		return 0;
-	length = r->lengths[r->far_count / 2] >> r->far_count % 2 * 4 & 0xf;
-	r->far_count++;
-	/* the word that ends with it: it reaches into what lies before, never behind */
-	r->in += length;
-	memcpy(&value, r->in - WORD, sizeof(value));
-	return le64toh(value) >> (64 - 8 * length);
+/* Distances as bytes. */
+struct packed_distances {
+	uint64_t far;
+	unsigned far_count;
+	uint8_t length[DISTANCES_MAX + 1]; /* of those that are not 0 */
+	size_t byte_count;
+	uint8_t bytes[(DISTANCES_MAX + 1) * WORD]; /* of all, and room for a word behind them */
+};
+
+static void pack(const struct distances *d, struct packed_distances *p)
+{
+	unsigned far_count = 0;
+	uint64_t far = 0;
+	uint8_t *out = p->bytes;
+
+	for (unsigned i = 0; i < d->count; i++) {
+		uint64_t value = d->value[i];
+		unsigned length;
+
+		if (value == 0)
+			continue;
+		far |= UINT64_C(1) << i;
+		length = 8 - (unsigned)__builtin_clzll(value) / 8;
+		p->length[far_count++] = (uint8_t)length;
+		value = htole64(value);
+		/* fortified, it would be a call */
+		__builtin_memcpy(out, &value, sizeof(value));
+		out += length;
+	}
+	p->length[far_count] = 0;
+	p->far = far;
+	p->far_count = far_count;
+	p->byte_count = (size_t)(out - p->bytes);
+}
+
+static void unpack(const struct kept *kept, struct distances *d)
+{
+	const uint8_t *in = kept->distance + (__builtin_popcountll(kept->far) + 1) / 2;
+	unsigned nth = 0;
+
+	d->count = 0;
+	memset(d->value, 0, sizeof(d->value));
+	for (uint64_t far = kept->far; far != 0; far &= far - 1) {
+		unsigned length = kept->distance[nth / 2] >> nth % 2 * 4 & 0xf;
+		uint64_t value;
+
+		/* the word that ends with it: it reaches into what lies before, never behind */
+		in += length;
+		memcpy(&value, in - WORD, sizeof(value));
+		d->value[__builtin_ctzll(far)] = le64toh(value) >> (64 - 8 * length);
+		nth++;
+	}
 }
 
 /* Small ones of either sign become small numbers. */
@@ -81,23 +109,23 @@ static int64_t unfold(uint64_t value)
 	return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
 }
 
-static void put_from(struct writer *d, int64_t value, int64_t usual)
+static void put_from(struct distances *d, int64_t value, int64_t usual)
 {
 	put(d, fold((int64_t)((uint64_t)value - (uint64_t)usual)));
 }
 
-static int64_t get_from(struct reader *d, int64_t usual)
+static int64_t get_from(struct distances *d, int64_t usual)
 {
 	return (int64_t)((uint64_t)usual + (uint64_t)unfold(get(d)));
 }
 
 /* Two numbers that are mostly both 0 count as one. */
-static void put_two(struct writer *w, uint32_t one, uint32_t other)
+static void put_two(struct distances *w, uint32_t one, uint32_t other)
 {
 	put(w, one | (uint64_t)other << 32);
 }
 
-static void get_two(struct reader *r, uint32_t *one, uint32_t *other)
+static void get_two(struct distances *r, uint32_t *one, uint32_t *other)
 {
 	uint64_t value = get(r);
 
@@ -116,12 +144,12 @@ static uint32_t unfold_number(uint32_t folded, uint32_t usual)
 	return usual + (uint32_t)unfold(folded);
 }
 
-static void put_number(struct writer *d, uint32_t number, uint32_t usual)
+static void put_number(struct distances *d, uint32_t number, uint32_t usual)
 {
 	put(d, fold_number(number, usual));
 }
 
-static uint32_t get_number(struct reader *d, uint32_t usual)
+static uint32_t get_number(struct distances *d, uint32_t usual)
 {
 	return unfold_number((uint32_t)get(d), usual);
 }
@@ -221,14 +249,14 @@ static enum side first_fin(const struct regular *r)
 
 /* ---- the numbers, in an order in which each finds what it is measured by ---- */
 
-static void put_moment(struct writer *w, const struct regular_moment *m,
+static void put_moment(struct distances *w, const struct regular_moment *m,
 		       const struct regular_moment *usual)
 {
 	put_from(w, m->ts_ns, usual->ts_ns);
 	put_number(w, m->packet, usual->packet);
 }
 
-static void get_moment(struct reader *r, struct regular_moment *m,
+static void get_moment(struct distances *r, struct regular_moment *m,
 		       const struct regular_moment *usual)
 {
 	m->ts_ns = get_from(r, usual->ts_ns);
@@ -252,7 +280,7 @@ static struct regular_moment start_of(const struct regular *r)
 	return (struct regular_moment){r->first_ns, r->first_packet, r->first_packet};
 }
 
-static void put_teardown(struct writer *w, const struct regular *r)
+static void put_teardown(struct distances *w, const struct regular *r)
 {
 	enum side side = first_fin(r);
 	const struct regular_end *first = &r->end[side], *last = &r->end[!side];
@@ -271,7 +299,7 @@ static void put_teardown(struct writer *w, const struct regular *r)
 		fold_number(last->fin_ack, first->snd_nxt));
 }
 
-static void get_teardown(struct reader *in, struct regular *r, enum side side)
+static void get_teardown(struct distances *in, struct regular *r, enum side side)
 {
 	struct regular_end *first = &r->end[side], *last = &r->end[!side];
 	struct regular_moment start = start_of(r);
@@ -293,7 +321,8 @@ static void get_teardown(struct reader *in, struct regular *r, enum side side)
 	last->fin_ack = unfold_number(other, first->snd_nxt);
 }
 
-static void put_end(struct writer *w, const struct regular_end *e, const struct regular_end *peer)
+static void put_end(struct distances *w, const struct regular_end *e,
+		    const struct regular_end *peer)
 {
 	uint32_t far[RECENT_ACKS];
 
@@ -307,7 +336,7 @@ static void put_end(struct writer *w, const struct regular_end *e, const struct 
 	put_two(w, e->half_close, e->fin_payload);
 }
 
-static void get_end(struct reader *r, struct regular_end *e, const struct regular_end *peer)
+static void get_end(struct distances *r, struct regular_end *e, const struct regular_end *peer)
 {
 	uint32_t far[RECENT_ACKS];
 
@@ -351,7 +380,7 @@ static void set_details(struct regular *r, uint64_t details)
 	}
 }
 
-static void put_data_times(struct writer *d, const struct regular *r)
+static void put_data_times(struct distances *d, const struct regular *r)
 {
 	const struct regular_end *last = &r->end[!first_fin(r)];
 
@@ -364,7 +393,7 @@ static void put_data_times(struct writer *d, const struct regular *r)
 		put_from(d, r->end[side].fin_silence, usual_silence(r, &r->end[side]));
 }
 
-static void get_data_times(struct reader *d, struct regular *r)
+static void get_data_times(struct distances *d, struct regular *r)
 {
 	const struct regular_end *last = &r->end[!first_fin(r)];
 
@@ -377,7 +406,7 @@ static void get_data_times(struct reader *d, struct regular *r)
 		r->end[side].fin_silence = get_from(d, usual_silence(r, &r->end[side]));
 }
 
-static void put_all(struct writer *w, const struct regular *r)
+static void put_all(struct distances *w, const struct regular *r)
 {
 	put(w, details_of(r));
 	for (int side = 0; side < SIDES; side++)
@@ -393,7 +422,7 @@ static void put_all(struct writer *w, const struct regular *r)
 		r->file);
 }
 
-static void get_all(struct reader *in, struct regular *r)
+static void get_all(struct distances *in, struct regular *r)
 {
 	uint64_t details = get(in);
 	uint32_t data_segments;
@@ -414,47 +443,47 @@ static void get_all(struct reader *in, struct regular *r)
 
 /* ---- bytes ---- */
 
-static void pack_lengths(const struct writer *w, uint8_t *out)
+static void pack_lengths(const struct packed_distances *p, uint8_t *out)
 {
-	for (unsigned i = 0; i < w->far_count; i += 2)
-		*out++ = (uint8_t)(w->length[i] | w->length[i + 1] << 4);
+	for (unsigned i = 0; i < p->far_count; i += 2)
+		*out++ = (uint8_t)(p->length[i] | p->length[i + 1] << 4);
 }
 
 struct kept *kept_of(const struct regular *r)
 {
-	uint8_t room[(DISTANCES_MAX + 1) * WORD];
-	struct writer w = {.out = room};
+	struct distances distances;
+	struct packed_distances packed;
 	struct kept *kept;
-	size_t lengths, bytes;
+	size_t lengths, size;
 
 	assert(r->stage == REGULAR_CLOSED);
-	put_all(&w, r);
-	w.length[w.far_count] = 0;
-	lengths = (w.far_count + 1) / 2;
-	bytes = (size_t)(w.out - room);
-	kept = malloc(HEADER + lengths + bytes);
+	distances.count = 0;
+	put_all(&distances, r);
+	pack(&distances, &packed);
+	lengths = (packed.far_count + 1) / 2;
+	size = HEADER + lengths + packed.byte_count;
+	kept = malloc(size);
 	if (!kept)
 		return NULL;
 	kept->first_ns = r->first_ns;
 	kept->first_packet = r->first_packet;
 	kept->reuse = r->reuse;
-	kept->far = w.far;
-	kept->size = (uint16_t)(HEADER + lengths + bytes);
+	kept->far = packed.far;
+	kept->size = (uint16_t)size;
 	for (int side = 0; side < SIDES; side++)
 		kept->end[side] = (struct kept_end){.isn = r->end[side].isn,
 						    .ts_last = r->end[side].ts_last,
 						    .window = r->end[side].window,
 						    .ttl_first = r->end[side].ttl_first,
 						    .wscale = r->end[side].wscale};
-	pack_lengths(&w, kept->distance);
-	/* cppcheck-suppress uninitvar ; put_all() wrote these bytes of it through w */
-	memcpy(kept->distance + lengths, room, bytes);
+	pack_lengths(&packed, kept->distance);
+	memcpy(kept->distance + lengths, packed.bytes, packed.byte_count);
 	return kept;
 }
 
 void kept_open(const struct kept *kept, struct regular *r)
 {
-	struct reader reader = {.far = kept->far, .lengths = kept->distance};
+	struct distances distances;
 
 	memset(r, 0, sizeof(*r));
 	r->stage = REGULAR_CLOSED;
@@ -472,8 +501,8 @@ void kept_open(const struct kept *kept, struct regular *r)
 		r->end[side].wscale = end->wscale;
 	}
 	regular_agree_on_scaling(r);
-	reader.in = kept->distance + (__builtin_popcountll(kept->far) + 1) / 2;
-	get_all(&reader, r);
+	unpack(kept, &distances);
+	get_all(&distances, r);
 }
 
 struct time_wait_reuse *kept_reuse(struct kept *kept)
