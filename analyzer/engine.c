@@ -337,18 +337,23 @@ static bool is_duplicate(struct engine *e, const struct arrival *a, struct flow 
 	return true;
 }
 
-/* The first segment back after the tuple of an older incarnation was reused. */
-static void answer_reuse(struct engine *e, struct flow *placed, const struct arrival *a)
+/* The incarnation before may have been waiting for this segment, or have been opened by it. */
+static void settle_older(struct engine *e, struct flow *placed, const struct arrival *a)
 {
 	struct flow *running = placed->running ? placed : flow_newer(e->table, placed);
 	struct flow *older = running ? flow_older(e->table, running) : NULL;
 
-	if (!older || !older->awaits_answer || running->initiator_way == a->way)
-		return;
-	remember_answer(e, older, a->segment);
-	older->awaits_answer = false;
-	older->tell_again = older->told > 0;
-	remember_settle(e, older);
+	/* the first segment back after its tuple was used again */
+	if (older && older->awaits_answer && running->initiator_way != a->way) {
+		remember_answer(e, older, a->segment);
+		older->awaits_answer = false;
+		older->tell_again = older->told > 0;
+		remember_settle(e, older);
+	}
+	if (running != placed)
+		older = flow_older(e->table, placed);
+	if (older && remember_is_open(older))
+		remember_settle(e, older);
 }
 
 /* Tells the readers of its streams: of SYNs that turned out to be this connection's, and of this
@@ -377,7 +382,7 @@ static bool read_along(struct engine *e, struct flow *f, struct connection *c,
 static bool deliver(struct engine *e, const struct arrival *a, struct place place,
 		    struct error *err)
 {
-	struct flow *f = place.flow, *older;
+	struct flow *f = place.flow;
 	struct connection *c = place.how == PLACE_TAKEN ? NULL : remember_full(e, f);
 	enum side from = flow_side(f, a->way);
 	bool keep_ladder = e->config.ladders != LADDERS_NONE, ok = true;
@@ -406,10 +411,7 @@ static bool deliver(struct engine *e, const struct arrival *a, struct place plac
 	flow_touch(e->table, f, queue_of(f), e->now_ns);
 	remember_settle(e, f);
 	/* from here on settling another flow may pack this one */
-	answer_reuse(e, f, a);
-	older = flow_older(e->table, f);
-	if (older && remember_is_open(older))
-		remember_settle(e, older);
+	settle_older(e, f, a);
 	return ok;
 }
 

@@ -7,11 +7,20 @@
 #include "analyzer/flow_table.h"
 #include "analyzer/judge.h"
 #include "analyzer/losses.h"
+#include "analyzer/regular.h"
 #include "analyzer/streams.h"
 
 /* Connections that have ended are packed when this many others have ended after them: their last
  * retransmissions and resets have mostly come by then. */
 enum { ENDED_RING = 256 };
+
+/* A kept connection opened to be looked at: reuse of its tuple looks at it, and the verdict soon after. */
+enum { OPENED = 16 };
+
+struct opened {
+	uint64_t serial; /* of its flow; 0: none */
+	struct regular regular;
+};
 
 struct engine {
 	struct engine_config config;
@@ -31,7 +40,8 @@ struct engine {
 	size_t memory;          /* of connections, live and packed */
 	struct flow *ended[ENDED_RING];
 	uint32_t ended_next;
-	struct connection glance; /* a regular connection expanded to be looked at, no more */
+	struct opened opened[OPENED]; /* by serial */
+	struct connection glance;     /* a regular connection expanded to be looked at, no more */
 	struct teardown_part glance_teardown;
 	struct judge_room room;
 	struct losses losses;

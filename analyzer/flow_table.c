@@ -1,5 +1,6 @@
 #include "analyzer/flow_table.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ struct flow_table {
 	struct slab **slab; /* never given back before the end: flows stay readable */
 	size_t slab_count, slab_capacity;
 	flow_id unused; /* linked by next */
-	size_t rare_bytes;
+	size_t memory;  /* of slabs, buckets and what is rare */
 	uint64_t last_serial;
 	struct queue queue[FLOW_QUEUES];
 };
@@ -76,6 +77,7 @@ struct flow_table *flow_table_new(const uint8_t hash_key[16])
 		return NULL;
 	memcpy(t->hash_key, hash_key, sizeof(t->hash_key));
 	t->bucket_count = BUCKETS_FIRST;
+	t->memory = BUCKETS_FIRST * sizeof(*t->bucket);
 	t->bucket = calloc(t->bucket_count, sizeof(*t->bucket));
 	if (!t->bucket) {
 		free(t);
@@ -103,7 +105,7 @@ static void flow_release(struct flow_table *t, struct flow *f)
 		break;
 	}
 	if (f->rare)
-		t->rare_bytes -= sizeof(*f->rare);
+		t->memory -= sizeof(*f->rare);
 	free(f->rare);
 	f->form = FORM_NONE;
 	f->rare = NULL;
@@ -132,44 +134,58 @@ void flow_each(struct flow_table *t, void (*visit)(struct flow *flow))
 				visit(&t->slab[slab]->flow[i]);
 }
 
+static bool comes_first(const struct ip_address *src, uint16_t sport, const struct ip_address *dst,
+			uint16_t dport, uint8_t ip_version)
+{
+	int order;
+
+	if (ip_version == 4) {
+		uint32_t from, to;
+
+		memcpy(&from, src->bytes, sizeof(from));
+		memcpy(&to, dst->bytes, sizeof(to));
+		return from != to ? be32toh(from) < be32toh(to) : sport < dport;
+	}
+	order = memcmp(src, dst, sizeof(*src));
+	return order != 0 ? order < 0 : sport < dport;
+}
+
 struct flow_key flow_key_of(const struct ip_address *src, uint16_t sport,
 			    const struct ip_address *dst, uint16_t dport, uint8_t ip_version,
 			    enum way *way)
 {
-	int order = memcmp(src, dst, sizeof(*src));
-	struct flow_key key = {.ip_version = ip_version};
+	bool first = comes_first(src, sport, dst, dport, ip_version);
 
-	if (order == 0)
-		order = sport < dport ? -1 : 1;
-	*way = order < 0 ? LOW_TO_HIGH : HIGH_TO_LOW;
-	key.low = order < 0 ? *src : *dst;
-	key.high = order < 0 ? *dst : *src;
-	key.low_port = order < 0 ? sport : dport;
-	key.high_port = order < 0 ? dport : sport;
-	return key;
+	*way = first ? LOW_TO_HIGH : HIGH_TO_LOW;
+	return (struct flow_key){.low = first ? *src : *dst,
+				 .high = first ? *dst : *src,
+				 .low_port = first ? sport : dport,
+				 .high_port = first ? dport : sport,
+				 .ip_version = ip_version};
+}
+
+/* IPv6, or in a tunnel. Apart, so that the usual way needs no room for it. */
+static __attribute__((noinline)) uint64_t
+hash_of_all(const struct flow_table *t, const struct flow_key *key, const struct tunnel *tunnel)
+{
+	uint8_t bytes[sizeof(*key) + sizeof(*tunnel)];
+
+	memcpy(bytes, key, sizeof(*key));
+	memcpy(bytes + sizeof(*key), tunnel, sizeof(*tunnel));
+	return siphash_1_3(t->hash_key, bytes, tunnel->depth > 0 ? sizeof(bytes) : sizeof(*key));
 }
 
 uint64_t flow_hash(const struct flow_table *t, const struct flow_key *key,
 		   const struct tunnel *tunnel)
 {
-	uint8_t bytes[sizeof(*key) + sizeof(*tunnel)];
-	size_t length;
+	uint32_t low, high;
 
-	if (key->ip_version == 4) { /* the usual case hashes 12 bytes */
-		memcpy(bytes, key->low.bytes, 4);
-		memcpy(bytes + 4, key->high.bytes, 4);
-		memcpy(bytes + 8, &key->low_port, 2);
-		memcpy(bytes + 10, &key->high_port, 2);
-		length = 12;
-	} else {
-		memcpy(bytes, key, sizeof(*key));
-		length = sizeof(*key);
-	}
-	if (tunnel->depth > 0) {
-		memcpy(bytes + length, tunnel, sizeof(*tunnel));
-		length += sizeof(*tunnel);
-	}
-	return siphash(t->hash_key, bytes, length);
+	if (key->ip_version != 4 || tunnel->depth > 0)
+		return hash_of_all(t, key, tunnel);
+	memcpy(&low, key->low.bytes, sizeof(low));
+	memcpy(&high, key->high.bytes, sizeof(high));
+	return siphash_1_3_of_12(t->hash_key, (uint64_t)high << 32 | low,
+				 (uint32_t)key->high_port << 16 | key->low_port);
 }
 
 static bool same_addresses(const struct flow *f, const struct flow_key *key)
@@ -271,6 +287,7 @@ static void grow_buckets(struct flow_table *t)
 		}
 	}
 	free(t->bucket);
+	t->memory += (count - t->bucket_count) * sizeof(*bucket);
 	t->bucket = bucket;
 	t->bucket_count = count;
 }
@@ -286,6 +303,7 @@ static bool add_slab(struct flow_table *t)
 		if (!more)
 			return false;
 		t->slab = more;
+		t->memory += (capacity - t->slab_capacity) * sizeof(*more);
 		t->slab_capacity = capacity;
 	}
 	if (t->slab_count >= UINT32_MAX / SLAB_FLOWS)
@@ -299,6 +317,7 @@ static bool add_slab(struct flow_table *t)
 		t->unused = slab->flow[i].id;
 	}
 	t->slab[t->slab_count++] = slab;
+	t->memory += sizeof(*slab);
 	return true;
 }
 
@@ -316,7 +335,7 @@ static bool add_rare(struct flow_table *t, struct flow *f)
 	f->rare = calloc(1, sizeof(*f->rare));
 	if (!f->rare)
 		return false;
-	t->rare_bytes += sizeof(*f->rare);
+	t->memory += sizeof(*f->rare);
 	return true;
 }
 
@@ -499,6 +518,5 @@ size_t flow_count(const struct flow_table *t)
 
 size_t flow_table_memory(const struct flow_table *t)
 {
-	return t->slab_count * sizeof(struct slab) + t->slab_capacity * sizeof(struct slab *) +
-	       t->bucket_count * sizeof(*t->bucket) + t->rare_bytes;
+	return t->memory;
 }

@@ -4,7 +4,7 @@
  * itself, either live or packed (packed.h). Each VLAN lane of a tuple has one running flow, which hangs
  * in the tuple's bucket; older incarnations hang behind it and are in no bucket, so that a tuple used
  * again and again is found as fast as any other. Hash keys come off the wire, so the hash is keyed
- * (SipHash-2-4). */
+ * (SipHash-1-3: of a hash no more is told than how long looking it up takes). */
 #ifndef LASTACK_ANALYZER_FLOW_TABLE_H
 #define LASTACK_ANALYZER_FLOW_TABLE_H
 

@@ -23,9 +23,7 @@ void intake_count(struct connection *c, enum side from, const struct segment *s,
 	c->previous_ns = s->ts_ns;
 	zeek_segment(&c->zeek, from, s);
 	if (keep_ladder) {
-		const struct ladder_segment segment = ladder_segment_of(s, from);
-
-		ladder_add(&c->ladder, &segment, s->flags & (TCP_FIN | TCP_RST));
+		ladder_offer(&c->ladder, s, from, s->flags & (TCP_FIN | TCP_RST));
 	}
 }
 

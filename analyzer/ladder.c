@@ -49,31 +49,30 @@ static void begin_teardown(struct ladder *l)
 	l->ring_start = LADDER_HEAD + LADDER_MAX / 2;
 }
 
-bool ladder_add(struct ladder *l, const struct ladder_segment *segment, bool begins)
+struct ladder_segment *ladder_place(struct ladder *l, bool begins)
 {
-	uint16_t bound;
+	uint16_t place;
 
 	if (l->given_up)
-		return true;
+		return NULL;
 	if (l->count++ == 0)
 		l->ring_start = LADDER_HEAD;
 	if (begins && !l->teardown)
 		begin_teardown(l);
-	bound = l->teardown ? LADDER_HEAD + LADDER_MAX : LADDER_HEAD + LADDER_BEFORE;
-	if (l->kept < bound) {
+	if (l->kept < LADDER_HEAD + LADDER_BEFORE ||
+	    (l->teardown && l->kept < LADDER_HEAD + LADDER_MAX)) {
 		if (l->kept == l->capacity && !grow(l))
-			return false;
-		l->segment[l->kept++] = *segment;
-		return true;
+			return NULL;
+		return &l->segment[l->kept++];
 	}
 	if (!l->turned) {
 		l->turned = true;
 		l->ring_next = l->ring_start;
 	}
-	l->segment[l->ring_next++] = *segment;
+	place = l->ring_next++;
 	if (l->ring_next == l->kept)
 		l->ring_next = l->ring_start;
-	return true;
+	return &l->segment[place];
 }
 
 size_t ladder_copy(const struct ladder *l, struct ladder_segment *out)

@@ -27,8 +27,9 @@ struct ladder {
 	bool given_up : 1;   /* dropped to save memory: none is told any more */
 };
 
-/* Offers a segment; begins: it is a FIN or RST. False without memory (the segment is left out). */
-bool ladder_add(struct ladder *ladder, const struct ladder_segment *segment, bool begins);
+/* Where the next segment is to be written; begins: it is a FIN or RST. NULL: it is left out, as none is kept
+ * any more, or there is no memory. */
+struct ladder_segment *ladder_place(struct ladder *ladder, bool begins);
 /* Writes the kept segments in capture order to out (room for LADDER_HEAD + LADDER_MAX); returns how many. */
 size_t ladder_copy(const struct ladder *ladder, struct ladder_segment *out);
 /* Takes back the segment with this packet number, if it is kept. */
@@ -38,19 +39,24 @@ void ladder_give_up(struct ladder *ladder);
 size_t ladder_memory(const struct ladder *ladder);
 void ladder_free(struct ladder *ladder);
 
-/* What is kept of a segment that this side sent. */
-static inline struct ladder_segment ladder_segment_of(const struct segment *s, enum side from)
+/* Offers a segment that this side sent. */
+static inline void ladder_offer(struct ladder *ladder, const struct segment *restrict s,
+				enum side from, bool begins)
 {
-	return (struct ladder_segment){.ts_ns = s->ts_ns,
-				       .packet = s->packet,
-				       .file = s->file,
-				       .seq = s->seq,
-				       .ack = s->ack,
-				       .payload_len = s->payload_len,
-				       .window = s->window,
-				       .flags = s->flags,
-				       .from = (uint8_t)from,
-				       .ttl = s->ttl};
+	struct ladder_segment *restrict place = ladder_place(ladder, begins);
+
+	if (!place)
+		return;
+	*place = (struct ladder_segment){.ts_ns = s->ts_ns,
+					 .packet = s->packet,
+					 .file = s->file,
+					 .seq = s->seq,
+					 .ack = s->ack,
+					 .payload_len = s->payload_len,
+					 .window = s->window,
+					 .flags = s->flags,
+					 .from = (uint8_t)from,
+					 .ttl = s->ttl};
 }
 
 #endif

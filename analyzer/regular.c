@@ -28,9 +28,7 @@ static bool fits(const struct moment *at)
 
 static void keep_segment(struct regular *r, enum side from, const struct segment *s)
 {
-	const struct ladder_segment segment = ladder_segment_of(s, from);
-
-	ladder_add(&r->ladder, &segment, s->flags & TCP_FIN);
+	ladder_offer(&r->ladder, s, from, s->flags & TCP_FIN);
 }
 
 /* Any segment: time, silence, TTL, time stamp. */
@@ -268,12 +266,9 @@ bool regular_take(struct regular *r, enum side from, const struct segment *s,
 			return false;
 		break;
 	case REGULAR_SYN_RECEIVED:
-		if (from != SIDE_INITIATOR || !is_next(r, from, s))
-			return false;
-		take_next(r, from, s, at);
-		break;
 	case REGULAR_ESTABLISHED:
-		if (!is_next(r, from, s))
+		if ((r->stage == REGULAR_SYN_RECEIVED && from != SIDE_INITIATOR) ||
+		    !is_next(r, from, s))
 			return false;
 		take_next(r, from, s, at);
 		break;

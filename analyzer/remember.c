@@ -51,13 +51,21 @@ static void expand(const struct flow *f, const struct regular *r, struct connect
 	regular_expand(r, &beside, c, t);
 }
 
-/* A regular one in the record, which it is, or opened into room. */
-static struct regular *regular_of(const struct flow *f, struct regular *room)
+/* A regular one in the record, which it is, or opened. What is kept of a flow never changes, but for the
+ * reuse of its tuple. */
+static struct regular *regular_of(struct engine *e, const struct flow *f)
 {
+	struct opened *o = &e->opened[f->serial % OPENED];
+
 	if (f->form == FORM_REGULAR)
 		return f->as.regular;
-	kept_open(f->as.kept, room);
-	return room;
+	if (o->serial == f->serial) {
+		o->regular.reuse = *kept_reuse(f->as.kept);
+	} else {
+		kept_open(f->as.kept, &o->regular);
+		o->serial = f->serial;
+	}
+	return &o->regular;
 }
 
 /* It has left the regular way. */
@@ -65,14 +73,13 @@ static struct connection *leave_regular(struct engine *e, struct flow *f)
 {
 	struct connection *c = malloc(sizeof(*c));
 	struct teardown_part *t = malloc(sizeof(*t));
-	struct regular room;
 
 	if (!c || !t) {
 		free(c);
 		free(t);
 		return NULL;
 	}
-	expand(f, regular_of(f, &room), c, t);
+	expand(f, regular_of(e, f), c, t);
 	if (!c->teardown)
 		free(t);
 	f->tell_again |= f->told > 0;
@@ -105,23 +112,20 @@ struct connection *remember_full(struct engine *e, struct flow *f)
 
 struct connection *remember_glance(struct engine *e, struct flow *f)
 {
-	struct regular room;
-
 	if (!remember_is_regular(f))
 		return remember_full(e, f);
-	expand(f, regular_of(f, &room), &e->glance, &e->glance_teardown);
+	expand(f, regular_of(e, f), &e->glance, &e->glance_teardown);
 	return &e->glance;
 }
 
 /* ---- the tuple is used again ---- */
 
-bool remember_time_wait(const struct flow *f, enum side from, struct time_wait_state *state)
+bool remember_time_wait(struct engine *e, const struct flow *f, enum side from,
+			struct time_wait_state *state)
 {
-	struct regular room;
-
 	if (!remember_is_closed_regular(f))
 		return false;
-	*state = regular_time_wait(regular_of(f, &room), from);
+	*state = regular_time_wait(regular_of(e, f), from);
 	return true;
 }
 
@@ -227,28 +231,46 @@ static void schedule_pack(struct engine *e, struct flow *f)
 	f->recently_ended = true;
 }
 
+static void note_peaks(struct engine *e)
+{
+	size_t memory = remember_memory(e);
+
+	if (flow_count(e->table) > e->counts.peak_connections)
+		e->counts.peak_connections = flow_count(e->table);
+	if (memory > e->counts.peak_memory)
+		e->counts.peak_memory = memory;
+}
+
+/* The same of a regular one, whose streams nobody reads. */
+static void settle_regular(struct engine *e, struct flow *f)
+{
+	const struct regular *r = f->as.regular;
+	size_t memory = regular_memory(r);
+	unsigned stage = r->stage;
+
+	e->memory += memory - f->memory;
+	f->memory = (uint32_t)memory;
+	f->attempt = stage == REGULAR_SYN_SENT;
+	if (!f->recently_ended && (f->superseded || stage == REGULAR_CLOSED))
+		schedule_pack(e, f);
+	note_peaks(e);
+}
+
 void remember_settle(struct engine *e, struct flow *f)
 {
-	bool ended;
-
+	if (f->form == FORM_REGULAR) {
+		settle_regular(e, f);
+		return;
+	}
 	if (f->form == FORM_KEPT)
 		tell_early(e, f);
 	if (!remember_is_open(f))
 		return;
 	account(e, f);
-	if (f->form == FORM_REGULAR) {
-		f->attempt = f->as.regular->stage == REGULAR_SYN_SENT;
-		ended = f->as.regular->stage == REGULAR_CLOSED;
-	} else {
-		f->attempt = connection_syn_sent(f->as.live);
-		ended = connection_ended(f->as.live);
-	}
-	if (!f->recently_ended && (f->superseded || ended))
+	f->attempt = connection_syn_sent(f->as.live);
+	if (!f->recently_ended && (f->superseded || connection_ended(f->as.live)))
 		schedule_pack(e, f);
-	if (flow_count(e->table) > e->counts.peak_connections)
-		e->counts.peak_connections = flow_count(e->table);
-	if (remember_memory(e) > e->counts.peak_memory)
-		e->counts.peak_memory = remember_memory(e);
+	note_peaks(e);
 }
 
 void remember_no_more(struct engine *e, struct flow *f)

@@ -54,10 +54,11 @@ static struct ladder_segment numbered(uint64_t packet)
 
 static void offer(struct ladder *l, uint64_t packet, bool begins)
 {
-	struct ladder_segment segment = numbered(packet);
+	struct ladder_segment *place = ladder_place(l, begins);
 
-	assert_true(ladder_add(l, &segment, begins));
-	assert_in_range(ladder_memory(l), 1, ROOM * sizeof(segment));
+	assert_non_null(place);
+	*place = numbered(packet);
+	assert_in_range(ladder_memory(l), 1, ROOM * sizeof(*place));
 }
 
 static void assert_holds(const struct ladder *l, const struct model *m)
@@ -177,11 +178,8 @@ static void given_up_holds_nothing_any_more(void **state)
 	for (uint64_t packet = 1; packet <= 20; packet++)
 		offer(&l, packet, packet == 10);
 	ladder_give_up(&l);
-	for (uint64_t packet = 21; packet <= 40; packet++) {
-		struct ladder_segment segment = numbered(packet);
-
-		assert_true(ladder_add(&l, &segment, true));
-	}
+	for (uint64_t packet = 21; packet <= 40; packet++)
+		assert_null(ladder_place(&l, true));
 	ladder_take_back(&l, 0, 30);
 	assert_int_equal(ladder_copy(&l, out), 0);
 	assert_int_equal(ladder_memory(&l), 0);
