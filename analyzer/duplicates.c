@@ -43,15 +43,6 @@ void duplicates_free(struct duplicates *d)
 	free(d);
 }
 
-/* direction is a keyed hash already; what an attacker can make collide are segments of one direction,
- * and those walks are bounded. */
-static uint64_t content_hash(uint64_t direction, const struct segment *s)
-{
-	uint64_t x = direction ^ ((uint64_t)s->seq << 32 | s->ack) ^ ((uint64_t)s->checksum << 16);
-
-	return x * UINT64_C(0x9e3779b97f4a7c15);
-}
-
 static uint32_t chain_of(uint64_t hash)
 {
 	return (uint32_t)(hash >> 50) & (CHAINS - 1);
@@ -82,10 +73,9 @@ static bool same_packet(const struct seen *e, const struct segment *s, int64_t a
 	return (s->payload_len > 0 || (s->flags & TCP_SYN)) && apart_ns <= CLOSE_NS;
 }
 
-bool duplicates_find(const struct duplicates *d, uint64_t direction, const struct segment *s,
-		     struct flow **of, uint64_t *serial)
+bool duplicates_find(const struct duplicates *d, uint64_t hash, uint64_t direction,
+		     const struct segment *s, struct flow **of, uint64_t *serial)
 {
-	uint64_t hash = content_hash(direction, s);
 	uint32_t number = d->chain[chain_of(hash)];
 
 	/* a place taken over by a later segment ends the chain: the ones before it are older still */
@@ -112,10 +102,9 @@ bool duplicates_find(const struct duplicates *d, uint64_t direction, const struc
 	return false;
 }
 
-void duplicates_add(struct duplicates *d, uint64_t direction, const struct segment *s,
-		    struct flow *flow, uint64_t serial)
+void duplicates_add(struct duplicates *d, uint64_t hash, uint64_t direction,
+		    const struct segment *s, struct flow *flow, uint64_t serial)
 {
-	uint64_t hash = content_hash(direction, s);
 	uint32_t *chain = &d->chain[chain_of(hash)], number = ++d->added;
 
 	d->window[number % WINDOW] = (struct seen){.direction = direction,

@@ -71,7 +71,7 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
-	if (e->table)
+	if (e->table && flow_count(e->table) > 0)
 		flow_each(e->table, abandon);
 	flow_table_free(e->table);
 	duplicates_free(e->duplicates);
@@ -144,26 +144,32 @@ static enum flow_queue queue_of(const struct flow *f)
 	return c->handshake_done ? QUEUE_ALIVE : QUEUE_HALF;
 }
 
-/* Tells the sink of a flow, unless it knows all, and forgets it. */
+/* Tells the sink of a flow, unless it knows all. */
+static bool tell_last(struct engine *e, struct flow *f, enum end_reason reason, int64_t until_ns,
+		      struct error *err)
+{
+	struct verdict verdict;
+	bool changed = f->tell_again, ok;
+	struct connection *c;
+
+	if (f->told > 0 && !changed && !f->unsettled && !f->streams)
+		return true;
+	c = remember_glance(e, f);
+	if (!c)
+		return no_memory(err);
+	f->tell_again = changed;
+	ok = engine_tell(e, f, c, reason, until_ns, &verdict, err);
+	return streams_close(f, ok ? &verdict : NULL, ok ? err : NULL) && ok;
+}
+
 static bool forget(struct engine *e, struct flow *f, enum end_reason reason, int64_t until_ns,
 		   struct error *err)
 {
-	struct verdict verdict;
-	bool ok = true;
-
-	if (f->told == 0 || f->tell_again || f->unsettled || f->streams) {
-		bool changed = f->tell_again;
-		struct connection *c = remember_glance(e, f);
-
-		if (!c)
-			return no_memory(err);
-		f->tell_again = changed;
-		ok = engine_tell(e, f, c, reason, until_ns, &verdict, err);
-		ok = streams_close(f, ok ? &verdict : NULL, ok ? err : NULL) && ok;
-	}
+	if (!tell_last(e, f, reason, until_ns, err))
+		return false;
 	remember_no_more(e, f);
 	flow_remove(e->table, f);
-	return ok;
+	return true;
 }
 
 /* Forgets what has been silent too long. A flow that is touched from now on lasts for after_ns at the
@@ -324,7 +330,7 @@ static bool is_duplicate(struct engine *e, const struct arrival *a, struct flow 
 	uint64_t serial;
 
 	if (!e->duplicates ||
-	    !duplicates_find(e->duplicates, a->hash ^ a->way, a->segment, of, &serial))
+	    !duplicates_find(e->duplicates, a->content, a->hash ^ a->way, a->segment, of, &serial))
 		return false;
 	if ((*of)->serial == serial) {
 		(*of)->duplicates++;
@@ -429,6 +435,7 @@ bool engine_segment(struct engine *e, const struct segment *s, struct error *err
 
 	a.key = flow_key_of(&s->src, s->sport, &s->dst, s->dport, s->ip_version, &a.way);
 	a.hash = flow_hash(e->table, &a.key, &s->tunnel);
+	a.content = duplicates_hash(a.hash ^ a.way, s);
 	if (is_duplicate(e, &a, &of))
 		return !of || streams_aside(of, flow_side(of, a.way), s, SEGMENT_DUPLICATE, err);
 	e->ordinal++;
@@ -448,7 +455,8 @@ bool engine_segment(struct engine *e, const struct segment *s, struct error *err
 		c->limits |= LIMIT_LANES;
 	}
 	if (e->duplicates)
-		duplicates_add(e->duplicates, a.hash ^ a.way, s, place.flow, place.flow->serial);
+		duplicates_add(e->duplicates, a.content, a.hash ^ a.way, s, place.flow,
+			       place.flow->serial);
 	if (e->refused)
 		return error_set(err, "%s", e->refusal.text);
 	return keep_bounds(e, place.flow, err);
@@ -492,19 +500,6 @@ bool engine_icmp(struct engine *e, const struct icmp_error *icmp, struct error *
 	return streams_icmp(f, icmp, err);
 }
 
-static struct flow *next_to_finish(const struct engine *e)
-{
-	struct flow *first = NULL;
-
-	for (int q = 0; q < FLOW_QUEUES; q++) {
-		struct flow *f = flow_queue_head(e->table, (enum flow_queue)q);
-
-		if (f && (!first || f->serial < first->serial))
-			first = f;
-	}
-	return first;
-}
-
 /* The end of observation: the last packet, unless it has been silent for long since. */
 static int64_t observed_until(const struct engine *e)
 {
@@ -541,12 +536,34 @@ bool engine_open(struct engine *e, struct engine_sink visit, struct error *err)
 	return true;
 }
 
+/* The oldest of those that come next in their queues, and the queue goes on. */
+static struct flow *next_to_finish(const struct engine *e, struct flow *next[FLOW_QUEUES])
+{
+	struct flow **first = NULL, *f;
+
+	for (int q = 0; q < FLOW_QUEUES; q++)
+		if (next[q] && (!first || next[q]->serial < (*first)->serial))
+			first = &next[q];
+	if (!first)
+		return NULL;
+	f = *first;
+	*first = flow_behind(e->table, f);
+	return f;
+}
+
+/* All are told first and forgotten together, in the order in which they lie in memory. */
 bool engine_finish(struct engine *e, struct error *err)
 {
-	struct flow *f;
+	struct flow *next[FLOW_QUEUES], *f;
 
-	while ((f = next_to_finish(e)))
-		if (!forget(e, f, END_CAPTURE_END, observed_until(e), err))
+	for (int q = 0; q < FLOW_QUEUES; q++)
+		next[q] = flow_queue_head(e->table, (enum flow_queue)q);
+	while ((f = next_to_finish(e, next))) {
+		if (!tell_last(e, f, END_CAPTURE_END, observed_until(e), err))
 			return false;
+		if (remember_is_open(f)) /* maybe only now */
+			flow_empty(f);
+	}
+	remember_none(e);
 	return true;
 }

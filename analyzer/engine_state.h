@@ -59,7 +59,8 @@ struct arrival {
 	const struct segment *segment;
 	struct moment at;
 	struct flow_key key;
-	uint64_t hash;
+	uint64_t hash;    /* of key and tunnel */
+	uint64_t content; /* duplicates_hash() */
 	enum way way;
 };
 

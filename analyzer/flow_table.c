@@ -1,6 +1,5 @@
 #include "analyzer/flow_table.h"
 
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +8,7 @@
 #include "analyzer/regular.h"
 #include "base/siphash.h"
 
-enum { SLAB_FLOWS = 128, BUCKETS_FIRST = 1024 };
+enum { SLAB_FLOWS = 128, BUCKETS_FIRST = 1024, HASHED_BITS = 7 };
 
 struct slab {
 	struct flow flow[SLAB_FLOWS];
@@ -17,6 +16,12 @@ struct slab {
 
 struct queue {
 	flow_id head, tail;
+};
+
+/* An IPv4 tuple and its hash. */
+struct hashed {
+	uint64_t addresses, hash;
+	uint32_t ports;
 };
 
 struct flow_table {
@@ -30,6 +35,7 @@ struct flow_table {
 	size_t memory;  /* of slabs, buckets and what is rare */
 	uint64_t last_serial;
 	struct queue queue[FLOW_QUEUES];
+	struct hashed hashed[1 << HASHED_BITS]; /* of tuples seen lately */
 };
 
 /* Of an id that is not 0. */
@@ -76,6 +82,8 @@ struct flow_table *flow_table_new(const uint8_t hash_key[16])
 	if (!t)
 		return NULL;
 	memcpy(t->hash_key, hash_key, sizeof(t->hash_key));
+	for (size_t i = 0; i < sizeof(t->hashed) / sizeof(t->hashed[0]); i++)
+		t->hashed[i].hash = siphash_1_3_of_12(t->hash_key, 0, 0);
 	t->bucket_count = BUCKETS_FIRST;
 	t->memory = BUCKETS_FIRST * sizeof(*t->bucket);
 	t->bucket = calloc(t->bucket_count, sizeof(*t->bucket));
@@ -86,7 +94,7 @@ struct flow_table *flow_table_new(const uint8_t hash_key[16])
 	return t;
 }
 
-static void flow_release(struct flow_table *t, struct flow *f)
+void flow_empty(struct flow *f)
 {
 	switch ((enum flow_form)f->form) {
 	case FORM_LIVE:
@@ -104,23 +112,43 @@ static void flow_release(struct flow_table *t, struct flow *f)
 	case FORM_NONE:
 		break;
 	}
+	f->form = FORM_NONE;
+}
+
+static void flow_release(struct flow_table *t, struct flow *f)
+{
+	flow_empty(f);
 	if (f->rare)
 		t->memory -= sizeof(*f->rare);
 	free(f->rare);
-	f->form = FORM_NONE;
 	f->rare = NULL;
 	f->serial = 0;
+}
+
+void flow_clear(struct flow_table *t)
+{
+	t->unused = 0;
+	for (size_t slab = t->slab_count; slab-- > 0;)
+		for (int i = SLAB_FLOWS; i-- > 0;) {
+			struct flow *f = &t->slab[slab]->flow[i];
+
+			flow_release(t, f);
+			f->next = t->unused;
+			t->unused = f->id;
+		}
+	memset(t->bucket, 0, t->bucket_count * sizeof(*t->bucket));
+	memset(t->queue, 0, sizeof(t->queue));
+	t->count = t->running = 0;
 }
 
 void flow_table_free(struct flow_table *t)
 {
 	if (!t)
 		return;
-	for (size_t slab = 0; slab < t->slab_count; slab++) {
-		for (int i = 0; i < SLAB_FLOWS; i++)
-			flow_release(t, &t->slab[slab]->flow[i]);
+	if (t->count > 0)
+		flow_clear(t);
+	for (size_t slab = 0; slab < t->slab_count; slab++)
 		free(t->slab[slab]);
-	}
 	free(t->slab);
 	free(t->bucket);
 	free(t);
@@ -134,36 +162,6 @@ void flow_each(struct flow_table *t, void (*visit)(struct flow *flow))
 				visit(&t->slab[slab]->flow[i]);
 }
 
-static bool comes_first(const struct ip_address *src, uint16_t sport, const struct ip_address *dst,
-			uint16_t dport, uint8_t ip_version)
-{
-	int order;
-
-	if (ip_version == 4) {
-		uint32_t from, to;
-
-		memcpy(&from, src->bytes, sizeof(from));
-		memcpy(&to, dst->bytes, sizeof(to));
-		return from != to ? be32toh(from) < be32toh(to) : sport < dport;
-	}
-	order = memcmp(src, dst, sizeof(*src));
-	return order != 0 ? order < 0 : sport < dport;
-}
-
-struct flow_key flow_key_of(const struct ip_address *src, uint16_t sport,
-			    const struct ip_address *dst, uint16_t dport, uint8_t ip_version,
-			    enum way *way)
-{
-	bool first = comes_first(src, sport, dst, dport, ip_version);
-
-	*way = first ? LOW_TO_HIGH : HIGH_TO_LOW;
-	return (struct flow_key){.low = first ? *src : *dst,
-				 .high = first ? *dst : *src,
-				 .low_port = first ? sport : dport,
-				 .high_port = first ? dport : sport,
-				 .ip_version = ip_version};
-}
-
 /* IPv6, or in a tunnel. Apart, so that the usual way needs no room for it. */
 static __attribute__((noinline)) uint64_t
 hash_of_all(const struct flow_table *t, const struct flow_key *key, const struct tunnel *tunnel)
@@ -175,17 +173,25 @@ hash_of_all(const struct flow_table *t, const struct flow_key *key, const struct
 	return siphash_1_3(t->hash_key, bytes, tunnel->depth > 0 ? sizeof(bytes) : sizeof(*key));
 }
 
-uint64_t flow_hash(const struct flow_table *t, const struct flow_key *key,
-		   const struct tunnel *tunnel)
+/* Segments of a connection come close together, so that the hashes made last serve most. Who fills the
+ * places with tuples that want the same one gains nothing but that hashes are made anew. */
+uint64_t flow_hash(struct flow_table *t, const struct flow_key *key, const struct tunnel *tunnel)
 {
-	uint32_t low, high;
+	uint32_t low, high, ports;
+	uint64_t addresses;
+	struct hashed *h;
 
 	if (key->ip_version != 4 || tunnel->depth > 0)
 		return hash_of_all(t, key, tunnel);
 	memcpy(&low, key->low.bytes, sizeof(low));
 	memcpy(&high, key->high.bytes, sizeof(high));
-	return siphash_1_3_of_12(t->hash_key, (uint64_t)high << 32 | low,
-				 (uint32_t)key->high_port << 16 | key->low_port);
+	addresses = (uint64_t)high << 32 | low;
+	ports = (uint32_t)key->high_port << 16 | key->low_port;
+	h = &t->hashed[((low ^ high ^ ports) * UINT32_C(0x9e3779b1)) >> (32 - HASHED_BITS)];
+	if (h->addresses != addresses || h->ports != ports)
+		*h = (struct hashed){addresses, siphash_1_3_of_12(t->hash_key, addresses, ports),
+				     ports};
+	return h->hash;
 }
 
 static bool same_addresses(const struct flow *f, const struct flow_key *key)

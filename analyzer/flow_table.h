@@ -8,9 +8,11 @@
 #ifndef LASTACK_ANALYZER_FLOW_TABLE_H
 #define LASTACK_ANALYZER_FLOW_TABLE_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "analyzer/connection.h"
 #include "parsers/segment.h"
@@ -83,6 +85,37 @@ struct flow {
 	bool unsettled : 1;      /* it was told while its TIME_WAIT was still watched */
 };
 
+/* Whether from comes first. */
+static inline bool flow_goes_up(const struct ip_address *from, uint16_t from_port,
+				const struct ip_address *to, uint16_t to_port, uint8_t ip_version)
+{
+	uint32_t from4, to4;
+	int order;
+
+	if (ip_version == 4) {
+		memcpy(&from4, from->bytes, sizeof(from4));
+		memcpy(&to4, to->bytes, sizeof(to4));
+		return from4 != to4 ? be32toh(from4) < be32toh(to4) : from_port < to_port;
+	}
+	order = memcmp(from, to, sizeof(*from));
+	return order != 0 ? order < 0 : from_port < to_port;
+}
+
+/* The key of a segment and the way it goes. */
+static inline struct flow_key flow_key_of(const struct ip_address *src, uint16_t sport,
+					  const struct ip_address *dst, uint16_t dport,
+					  uint8_t ip_version, enum way *way)
+{
+	bool up = flow_goes_up(src, sport, dst, dport, ip_version);
+
+	*way = up ? LOW_TO_HIGH : HIGH_TO_LOW;
+	return (struct flow_key){.low = up ? *src : *dst,
+				 .high = up ? *dst : *src,
+				 .low_port = up ? sport : dport,
+				 .high_port = up ? dport : sport,
+				 .ip_version = ip_version};
+}
+
 enum { FLOW_LANES_MAX = 64 };
 
 struct flow_table;
@@ -90,11 +123,8 @@ struct flow_table;
 struct flow_table *flow_table_new(const uint8_t hash_key[16]);
 void flow_table_free(struct flow_table *table); /* all flows too; NULL is fine */
 
-/* The key of a segment and the way it goes. */
-struct flow_key flow_key_of(const struct ip_address *src, uint16_t sport,
-			    const struct ip_address *dst, uint16_t dport, uint8_t ip_version,
-			    enum way *way);
-uint64_t flow_hash(const struct flow_table *table, const struct flow_key *key,
+/* Keyed. */
+uint64_t flow_hash(struct flow_table *table, const struct flow_key *key,
 		   const struct tunnel *tunnel);
 /* The running flow of the tuple this segment belongs to by the VLAN rule (section 1); NULL: none.
  * At most FLOW_LANES_MAX lanes of a tuple are looked at, the newest first; *bound tells that there are
@@ -111,8 +141,12 @@ struct flow *flow_add(struct flow_table *table, uint64_t hash, const struct flow
 bool flow_sees(struct flow_table *table, struct flow *flow, enum way way, uint64_t vlan_tags);
 /* The next incarnation of its lane takes over: it is running no more. */
 void flow_retire(struct flow_table *table, struct flow *old, struct flow *successor);
+/* Its connection is freed. */
+void flow_empty(struct flow *flow);
 /* Out of bucket, queue and lane; its connection is freed with it. */
 void flow_remove(struct flow_table *table, struct flow *flow);
+/* All flows at once. */
+void flow_clear(struct flow_table *table);
 /* To the end of a queue: it was active now. */
 void flow_touch(struct flow_table *table, struct flow *flow, enum flow_queue queue, int64_t now_ns);
 /* The neighbours of a flow; NULL: none. */

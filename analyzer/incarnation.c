@@ -244,8 +244,9 @@ static struct place start_from_noted(struct engine *e, const struct arrival *a,
 		e->moved[e->moved_count++] = own[i];
 		f->duplicates += own[i].duplicates;
 		if (e->duplicates) /* its copies that are still to come belong here, too */
-			duplicates_add(e->duplicates, a->hash ^ first.way, &own[i].segment, f,
-				       f->serial);
+			duplicates_add(e->duplicates,
+				       duplicates_hash(a->hash ^ first.way, &own[i].segment),
+				       a->hash ^ first.way, &own[i].segment, f, f->serial);
 		if (!intake(f->as.live, SIDE_INITIATOR, &own[i].segment, &own[i].at, e->two_msl_ns,
 			    e->config.ladders != LADDERS_NONE))
 			return take(NULL);

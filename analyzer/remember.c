@@ -1,6 +1,7 @@
 #include "analyzer/remember.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "analyzer/kept.h"
 #include "analyzer/packed.h"
@@ -279,4 +280,11 @@ void remember_no_more(struct engine *e, struct flow *f)
 		if (e->ended[i] == f)
 			e->ended[i] = NULL;
 	e->memory -= f->memory;
+}
+
+void remember_none(struct engine *e)
+{
+	memset(e->ended, 0, sizeof(e->ended));
+	flow_clear(e->table);
+	e->memory = 0;
 }

@@ -29,6 +29,8 @@ void remember_settle(struct engine *e, struct flow *flow);
 void remember_small(struct engine *e, struct flow *flow);
 /* It is about to be forgotten. */
 void remember_no_more(struct engine *e, struct flow *flow);
+/* All are forgotten. */
+void remember_none(struct engine *e);
 /* Bytes of connections, flows and the duplicates' window. */
 size_t remember_memory(const struct engine *e);
 

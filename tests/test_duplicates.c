@@ -52,9 +52,11 @@ static bool found_after(const struct segment *first, uint64_t first_way,
 	bool found;
 
 	assert_non_null(d);
-	assert_false(duplicates_find(d, first_way, first, &of, &serial));
-	duplicates_add(d, first_way, first, &flow, 42);
-	found = duplicates_find(d, second_way, second, &of, &serial);
+	assert_false(duplicates_find(d, duplicates_hash(first_way, first), first_way, first, &of,
+				     &serial));
+	duplicates_add(d, duplicates_hash(first_way, first), first_way, first, &flow, 42);
+	found = duplicates_find(d, duplicates_hash(second_way, second), second_way, second, &of,
+				&serial);
 	if (found) {
 		assert_ptr_equal(of, &flow);
 		assert_int_equal(serial, 42);
@@ -204,7 +206,7 @@ static void last_eight_are_known(void **state)
 		s.seq += i * 100;
 		s.ip_id = (uint16_t)(100 + i);
 		s.vlan_tags = i;
-		duplicates_add(d, way, &s, &flow, i);
+		duplicates_add(d, duplicates_hash(way, &s), way, &s, &flow, i);
 	}
 	for (uint32_t i = 0; i < 8; i++) {
 		struct segment s = plain();
@@ -212,7 +214,7 @@ static void last_eight_are_known(void **state)
 		s.seq += i * 100;
 		s.ip_id = (uint16_t)(100 + i);
 		s.vlan_tags = 99;
-		assert_true(duplicates_find(d, way, &s, &of, &serial));
+		assert_true(duplicates_find(d, duplicates_hash(way, &s), way, &s, &of, &serial));
 		assert_int_equal(serial, i);
 	}
 	duplicates_free(d);
@@ -228,14 +230,14 @@ static void latest_that_fits_is_told(void **state)
 
 	(void)state;
 	assert_non_null(d);
-	duplicates_add(d, way, &s, &one, 1);
+	duplicates_add(d, duplicates_hash(way, &s), way, &s, &one, 1);
 	late = s;
 	late.ts_ns = T0 + 5 * MS;
 	late.ip_id++;
-	duplicates_add(d, way, &late, &two, 2);
-	assert_true(duplicates_find(d, way, &late, &of, &serial));
+	duplicates_add(d, duplicates_hash(way, &late), way, &late, &two, 2);
+	assert_true(duplicates_find(d, duplicates_hash(way, &late), way, &late, &of, &serial));
 	assert_ptr_equal(of, &two);
-	assert_true(duplicates_find(d, way, &s, &of, &serial));
+	assert_true(duplicates_find(d, duplicates_hash(way, &s), way, &s, &of, &serial));
 	assert_ptr_equal(of, &one);
 	duplicates_free(d);
 }
@@ -294,7 +296,8 @@ static void window_turns_over(void **state)
 		ways[i] = random_next(&random) % 4;
 		/* a millisecond holds far fewer segments than the window */
 		all[i] = random_segment(&random, T0 + (int64_t)i * 2 * US);
-		found = duplicates_find(d, ways[i], &all[i], &of, &serial);
+		found = duplicates_find(d, duplicates_hash(ways[i], &all[i]), ways[i], &all[i], &of,
+					&serial);
 		if (found) {
 			hits++;
 			assert_true(serial < i);
@@ -306,7 +309,7 @@ static void window_turns_over(void **state)
 						  : i - WINDOW + 1;
 		     back < i; back++)
 			assert_false(ways[back] == ways[i] && is_repetition(&all[back], &all[i]));
-		duplicates_add(d, ways[i], &all[i], &flow, i);
+		duplicates_add(d, duplicates_hash(ways[i], &all[i]), ways[i], &all[i], &flow, i);
 	}
 	assert_in_range(hits, SEGMENTS / 100, SEGMENTS - SEGMENTS / 100);
 	duplicates_free(d);
@@ -322,13 +325,13 @@ static void what_fell_out_is_forgotten(void **state)
 
 	(void)state;
 	assert_non_null(d);
-	duplicates_add(d, way, &s, &flow, 1);
+	duplicates_add(d, duplicates_hash(way, &s), way, &s, &flow, 1);
 	for (uint32_t i = 0; i < 2 * WINDOW; i++) {
 		other.seq = 5000 + i;
-		duplicates_add(d, way, &other, &flow, 2);
+		duplicates_add(d, duplicates_hash(way, &other), way, &other, &flow, 2);
 	}
-	assert_false(duplicates_find(d, way, &s, &of, &serial));
-	assert_true(duplicates_find(d, way, &other, &of, &serial));
+	assert_false(duplicates_find(d, duplicates_hash(way, &s), way, &s, &of, &serial));
+	assert_true(duplicates_find(d, duplicates_hash(way, &other), way, &other, &of, &serial));
 	duplicates_free(d);
 }
 

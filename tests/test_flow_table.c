@@ -31,7 +31,7 @@ static struct flow *add(struct flow_table *t, const struct flow_key *key,
 	return f;
 }
 
-static struct flow *find(const struct flow_table *t, const struct flow_key *key,
+static struct flow *find(struct flow_table *t, const struct flow_key *key,
 			 const struct tunnel *tunnel, enum way way, uint64_t vlan_tags)
 {
 	bool bound;
@@ -42,7 +42,7 @@ static struct flow *find(const struct flow_table *t, const struct flow_key *key,
 	return f;
 }
 
-static struct flow *find_any(const struct flow_table *t, const struct flow_key *key,
+static struct flow *find_any(struct flow_table *t, const struct flow_key *key,
 			     const struct tunnel *tunnel)
 {
 	return flow_find_any(t, flow_hash(t, key, tunnel), key, tunnel);
@@ -64,7 +64,7 @@ static void goes(struct flow_table *t, struct flow *f, enum way way, uint64_t vl
 
 /* ---- identity ---- */
 
-static void assert_one_key(const struct flow_table *t, const struct ends *ends)
+static void assert_one_key(struct flow_table *t, const struct ends *ends)
 {
 	enum way there, back;
 	struct flow_key x = key_from(ends, SIDE_INITIATOR, &there);
@@ -282,7 +282,7 @@ static void new_incarnation_keeps_the_lane(void **state)
 
 enum { MANY = 20000, LANES = 3 };
 
-static void assert_newest_first(const struct flow_table *t, struct flow *const *newest,
+static void assert_newest_first(struct flow_table *t, struct flow *const *newest,
 				uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
