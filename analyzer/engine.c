@@ -125,18 +125,24 @@ bool engine_tell(struct engine *e, struct flow *f, struct connection *c, enum en
 	return e->sink.verdict(e->sink.context, verdict, err);
 }
 
-static enum flow_queue queue_of(const struct flow *f)
+static enum flow_queue queue_of_regular(const struct regular *r)
 {
-	static const uint8_t of_regular[] = {
+	static const uint8_t of_stage[] = {
 		[REGULAR_SYN_SENT] = QUEUE_ATTEMPT,
 		[REGULAR_SYN_RECEIVED] = QUEUE_HALF,
 		[REGULAR_ESTABLISHED] = QUEUE_ALIVE,
 		[REGULAR_CLOSED] = QUEUE_ENDED,
 	};
+
+	return (enum flow_queue)of_stage[r->stage];
+}
+
+static enum flow_queue queue_of(const struct flow *f)
+{
 	const struct connection *c = flow_live(f);
 
 	if (!c)
-		return (enum flow_queue)of_regular[f->as.regular->stage];
+		return queue_of_regular(f->as.regular);
 	if (f->superseded || connection_ended(c))
 		return QUEUE_ENDED;
 	if (connection_syn_sent(c))
@@ -421,45 +427,79 @@ static bool deliver(struct engine *e, const struct arrival *a, struct place plac
 	return ok;
 }
 
+/* The usual case: the next segment of a regular connection. Both ends have been seen, nothing is to be
+ * placed or opened, and nobody reads along (incarnation.c). False: nothing was done. */
+static bool take_usual(struct engine *e, struct flow *f, const struct arrival *a)
+{
+	struct regular *r = f->as.regular;
+
+	if (f->form != FORM_REGULAR || (a->segment->flags & (TCP_SYN | TCP_RST)) ||
+	    !regular_take_next(r, flow_side(f, a->way), a->segment, &a->at,
+			       e->config.ladders != LADDERS_NONE))
+		return false;
+	f->tell_again = f->told > 0;
+	flow_touch(e->table, f, queue_of_regular(r), e->now_ns);
+	/* as long as nothing of this changes it is settled */
+	if (r->stage == REGULAR_CLOSED || regular_memory(r) != f->memory)
+		remember_settle(e, f);
+	/* to its SYN|ACK the one before has listened already */
+	if (f->heir)
+		settle_older(e, f, a);
+	return true;
+}
+
+/* Any other case: places the segment and takes it. The flow that has it now; NULL with err. Apart, so that
+ * the usual case does without its registers. */
+static __attribute__((noinline)) struct flow *take_any(struct engine *e, const struct arrival *a,
+						       struct flow *running, bool bound,
+						       struct error *err)
+{
+	struct place place = incarnation_place(e, a, running);
+	struct connection *c;
+
+	if (!place.flow) {
+		no_memory(err);
+		return NULL;
+	}
+	if (!deliver(e, a, place, err))
+		return NULL;
+	if (running || !bound)
+		return place.flow;
+	c = remember_full(e, place.flow);
+	if (!c) {
+		no_memory(err);
+		return NULL;
+	}
+	c->limits |= LIMIT_LANES;
+	return place.flow;
+}
+
 bool engine_segment(struct engine *e, const struct segment *s, struct error *err)
 {
-	struct arrival a = {.segment = s,
-			    .at = {.ts_ns = s->ts_ns,
-				   .packet = s->packet,
-				   .file = s->file,
-				   .ordinal = e->ordinal + 1}};
-	struct flow *running;
-	struct place place;
-	struct flow *of;
+	struct flow *running, *f;
+	struct arrival a;
 	bool bound;
 
+	a.segment = s;
+	a.at = (struct moment){
+		.ts_ns = s->ts_ns, .packet = s->packet, .file = s->file, .ordinal = e->ordinal + 1};
 	a.key = flow_key_of(&s->src, s->sport, &s->dst, s->dport, s->ip_version, &a.way);
 	a.hash = flow_hash(e->table, &a.key, &s->tunnel);
 	a.content = duplicates_hash(a.hash ^ a.way, s);
-	if (is_duplicate(e, &a, &of))
-		return !of || streams_aside(of, flow_side(of, a.way), s, SEGMENT_DUPLICATE, err);
+	if (is_duplicate(e, &a, &f))
+		return !f || streams_aside(f, flow_side(f, a.way), s, SEGMENT_DUPLICATE, err);
 	e->ordinal++;
 	e->counts.segments++;
 	e->moved_count = 0;
 	running = flow_find(e->table, a.hash, &a.key, &s->tunnel, a.way, s->vlan_tags, &bound);
-	place = incarnation_place(e, &a, running);
-	if (!place.flow)
-		return no_memory(err);
-	if (!deliver(e, &a, place, err))
+	f = running && take_usual(e, running, &a) ? running : take_any(e, &a, running, bound, err);
+	if (!f)
 		return false;
-	if (!running && bound) {
-		struct connection *c = remember_full(e, place.flow);
-
-		if (!c)
-			return no_memory(err);
-		c->limits |= LIMIT_LANES;
-	}
 	if (e->duplicates)
-		duplicates_add(e->duplicates, a.content, a.hash ^ a.way, s, place.flow,
-			       place.flow->serial);
+		duplicates_add(e->duplicates, a.content, a.hash ^ a.way, s, f, f->serial);
 	if (e->refused)
 		return error_set(err, "%s", e->refusal.text);
-	return keep_bounds(e, place.flow, err);
+	return (!e->config.max_flows && !e->config.max_memory) || keep_bounds(e, f, err);
 }
 
 static enum finding_code icmp_code(enum icmp_kind kind)

@@ -436,13 +436,10 @@ static void queue_leave(struct flow_table *t, struct flow *f)
 	f->queue = FLOW_QUEUES;
 }
 
-void flow_touch(struct flow_table *t, struct flow *f, enum flow_queue queue, int64_t now_ns)
+void flow_move(struct flow_table *t, struct flow *f, enum flow_queue queue)
 {
 	struct queue *q = &t->queue[queue];
 
-	f->active_ns = now_ns;
-	if (f->queue == queue && q->tail == f->id)
-		return;
 	queue_leave(t, f);
 	f->queue = queue & 7u;
 	f->ahead = q->tail;
@@ -499,8 +496,10 @@ void flow_remove(struct flow_table *t, struct flow *f)
 	queue_leave(t, f);
 	if (f->older)
 		flow_known(t, f->older)->newer = f->newer;
-	if (f->newer)
+	if (f->newer) {
 		flow_known(t, f->newer)->older = f->older;
+		flow_known(t, f->newer)->heir = f->older != 0;
+	}
 	flow_release(t, f);
 	f->next = t->unused;
 	t->unused = f->id;

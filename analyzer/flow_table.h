@@ -77,7 +77,8 @@ struct flow {
 	uint8_t lanes_known : 2; /* bit of a way: its VLAN tags are known */
 	uint8_t seen : 2;        /* bit of a way: a segment of this incarnation came this way */
 	bool running : 1;        /* the newest of its lane */
-	bool superseded : 1;     /* it had not ended when the next one came */
+	bool heir : 1;       /* the incarnation before it is forgotten, not the one before that */
+	bool superseded : 1; /* it had not ended when the next one came */
 	bool awaits_answer : 1;  /* its tuple was reused; the first segment back is not seen yet */
 	bool attempt : 1;        /* at its last segment it was no more than an unanswered SYN */
 	bool recently_ended : 1; /* waits in the ring to be packed */
@@ -147,8 +148,16 @@ void flow_empty(struct flow *flow);
 void flow_remove(struct flow_table *table, struct flow *flow);
 /* All flows at once. */
 void flow_clear(struct flow_table *table);
-/* To the end of a queue: it was active now. */
-void flow_touch(struct flow_table *table, struct flow *flow, enum flow_queue queue, int64_t now_ns);
+/* To the end of a queue. */
+void flow_move(struct flow_table *table, struct flow *flow, enum flow_queue queue);
+/* The same of one that was active now. */
+static inline void flow_touch(struct flow_table *table, struct flow *flow, enum flow_queue queue,
+			      int64_t now_ns)
+{
+	flow->active_ns = now_ns;
+	if (flow->queue != queue || flow->behind != 0)
+		flow_move(table, flow, queue);
+}
 /* The neighbours of a flow; NULL: none. */
 struct flow *flow_older(const struct flow_table *table, const struct flow *flow);
 struct flow *flow_newer(const struct flow_table *table, const struct flow *flow);

@@ -490,8 +490,8 @@ static struct place place_first(struct engine *e, const struct arrival *a)
 	}
 }
 
-/* The usual cases of a regular connection: its next segment, or the SYN that uses its tuple again.
- * False: as for any other. */
+/* The usual cases of a regular connection: its SYN|ACK, or the SYN that uses its tuple again; its next
+ * segments do not come here (engine.c). False: as for any other. */
 static bool place_regular(struct engine *e, const struct arrival *a, struct flow *running,
 			  struct place *place)
 {
@@ -503,9 +503,9 @@ static bool place_regular(struct engine *e, const struct arrival *a, struct flow
 		*place = start_anew(e, a, running);
 		return true;
 	}
-	if (running->form != FORM_REGULAR ||
-	    !regular_take(running->as.regular, flow_side(running, a->way), s, &a->at,
-			  e->config.ladders != LADDERS_NONE))
+	if (running->form != FORM_REGULAR || !(s->flags & TCP_SYN) ||
+	    !regular_take_answer(running->as.regular, flow_side(running, a->way), s, &a->at,
+				 e->config.ladders != LADDERS_NONE))
 		return false;
 	*place = (struct place){running, PLACE_TAKEN};
 	return true;

@@ -255,26 +255,31 @@ static void take_next(struct regular *r, enum side from, const struct segment *s
 	count(r, from, s);
 }
 
-bool regular_take(struct regular *r, enum side from, const struct segment *s,
-		  const struct moment *at, bool keep_ladder)
+/* Time, file and numbers are such that they can be kept. */
+static bool follows(const struct regular *r, const struct segment *s, const struct moment *at)
 {
-	if (s->ts_ns < r->last_ns || s->file != r->file || !fits(at))
+	return s->ts_ns >= r->last_ns && s->file == r->file && fits(at);
+}
+
+bool regular_take_answer(struct regular *r, enum side from, const struct segment *s,
+			 const struct moment *at, bool keep_ladder)
+{
+	if (r->stage != REGULAR_SYN_SENT || !follows(r, s, at) || !take_syn_ack(r, from, s))
 		return false;
-	switch ((enum regular_stage)r->stage) {
-	case REGULAR_SYN_SENT:
-		if (!take_syn_ack(r, from, s))
-			return false;
-		break;
-	case REGULAR_SYN_RECEIVED:
-	case REGULAR_ESTABLISHED:
-		if ((r->stage == REGULAR_SYN_RECEIVED && from != SIDE_INITIATOR) ||
-		    !is_next(r, from, s))
-			return false;
-		take_next(r, from, s, at);
-		break;
-	case REGULAR_CLOSED:
+	if (keep_ladder)
+		keep_segment(r, from, s);
+	return true;
+}
+
+bool regular_take_next(struct regular *r, enum side from, const struct segment *s,
+		       const struct moment *at, bool keep_ladder)
+{
+	if (r->stage != REGULAR_ESTABLISHED &&
+	    (r->stage != REGULAR_SYN_RECEIVED || from != SIDE_INITIATOR))
 		return false;
-	}
+	if (!follows(r, s, at) || !is_next(r, from, s))
+		return false;
+	take_next(r, from, s, at);
 	if (keep_ladder)
 		keep_segment(r, from, s);
 	return true;

@@ -92,9 +92,18 @@ struct regular {
 bool regular_start(struct regular *r, const struct segment *s, const struct moment *at,
 		   bool keep_ladder);
 /* Takes the next segment of from; false, and nothing changed, where it is not the next one of a regular
- * connection. */
-bool regular_take(struct regular *r, enum side from, const struct segment *s,
-		  const struct moment *at, bool keep_ladder);
+ * connection. The first is for what has a SYN, the second for all else. */
+bool regular_take_answer(struct regular *r, enum side from, const struct segment *s,
+			 const struct moment *at, bool keep_ladder);
+bool regular_take_next(struct regular *r, enum side from, const struct segment *s,
+		       const struct moment *at, bool keep_ladder);
+
+static inline bool regular_take(struct regular *r, enum side from, const struct segment *s,
+				const struct moment *at, bool keep_ladder)
+{
+	return (s->flags & TCP_SYN) ? regular_take_answer(r, from, s, at, keep_ladder)
+				    : regular_take_next(r, from, s, at, keep_ladder);
+}
 
 /* Sets the shifts in force: RFC 7323, 2.2: only if both SYNs carried the option. */
 void regular_agree_on_scaling(struct regular *r);

@@ -154,6 +154,54 @@ static void hash_is_keyed(void **state)
 	flow_table_free(u);
 }
 
+/* Hashes are kept for a while: none of them may be another tuple's. */
+static void hash_is_the_tuples_own(void **state)
+{
+	enum { TUPLES = 3000 };
+	struct flow_table *t = flow_table_new(hash_key), *fresh;
+	const struct flow_key none = {.ip_version = 4};
+
+	(void)state;
+	for (int round = 0; round < 2; round++)
+		for (uint32_t i = 0; i < TUPLES; i++) {
+			struct flow_key key = i == 0 ? none : key_of_number(i);
+
+			fresh = flow_table_new(hash_key);
+			assert_true(flow_hash(t, &key, &no_tunnel) ==
+				    flow_hash(fresh, &key, &no_tunnel));
+			key.low_port ^= 0x8000;
+			assert_true(flow_hash(t, &key, &no_tunnel) !=
+				    flow_hash(fresh, &none, &no_tunnel));
+			flow_table_free(fresh);
+		}
+	flow_table_free(t);
+}
+
+static void all_go_at_once(void **state)
+{
+	struct flow_table *t = flow_table_new(hash_key);
+	size_t memory = flow_table_memory(t);
+	struct flow_key key;
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		for (uint32_t i = 0; i < 500; i++) {
+			key = key_of_number(i);
+			flow_touch(t, add(t, &key, &no_tunnel), QUEUE_ALIVE, i);
+		}
+		assert_int_equal(flow_count(t), 500);
+		assert_true(flow_table_memory(t) > memory);
+		flow_clear(t);
+		assert_int_equal(flow_count(t), 0);
+		assert_null(flow_queue_head(t, QUEUE_ALIVE));
+		for (uint32_t i = 0; i < 500; i++) {
+			key = key_of_number(i);
+			assert_null(find_any(t, &key, &no_tunnel));
+		}
+	}
+	flow_table_free(t);
+}
+
 static void tunnels_are_apart(void **state)
 {
 	const struct tunnel tunnels[] = {
@@ -282,8 +330,7 @@ static void new_incarnation_keeps_the_lane(void **state)
 
 enum { MANY = 20000, LANES = 3 };
 
-static void assert_newest_first(struct flow_table *t, struct flow *const *newest,
-				uint32_t count)
+static void assert_newest_first(struct flow_table *t, struct flow *const *newest, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		struct flow_key key = key_of_number(i);
@@ -494,6 +541,8 @@ int main(void)
 		cmocka_unit_test(both_directions_have_one_key),
 		cmocka_unit_test(every_part_of_the_tuple_counts),
 		cmocka_unit_test(hash_is_keyed),
+		cmocka_unit_test(hash_is_the_tuples_own),
+		cmocka_unit_test(all_go_at_once),
 		cmocka_unit_test(tunnels_are_apart),
 		cmocka_unit_test(same_direction_with_its_tags_comes_first),
 		cmocka_unit_test(silent_direction_takes_what_comes),
