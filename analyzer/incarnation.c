@@ -455,6 +455,30 @@ static struct place place_rst(struct engine *e, const struct arrival *a, struct 
 	return take(running);
 }
 
+/* Both ends' numbers are of what the connection has sent: a copy, or a segment that others overtook. */
+static bool is_old_segment(const struct connection *c, enum side from, const struct segment *s)
+{
+	const struct direction *sender = &c->dir[from], *receiver = &c->dir[peer_of(from)];
+
+	return sender->isn_known && sender->nxt_known && receiver->isn_known &&
+	       receiver->nxt_known && seq_ge(s->seq, sender->isn) &&
+	       seq_le(s->seq + segment_length(s), sender->snd_nxt) &&
+	       seq_ge(s->ack, receiver->isn) && seq_le(s->ack, receiver->snd_nxt);
+}
+
+/* What the initiator of a SYN that is not answered, as far as was captured, sends: mostly the new
+ * connection's, behind a SYN|ACK that was missed. */
+static struct place place_behind_syn(struct engine *e, const struct arrival *a,
+				     struct flow *running)
+{
+	struct flow *older = (a->segment->flags & TCP_ACK) ? older_with_state(e, running) : NULL;
+	const struct connection *old = older ? remember_full(e, older) : NULL;
+
+	if (old && is_old_segment(old, flow_side(older, a->way), a->segment))
+		return take(older);
+	return take(running);
+}
+
 /* Half-open recovery (RFC 9293, figure 9): in SYN-SENT an ACK of anything but the SYN is about an
  * older incarnation. */
 static struct place place_ordinary(struct engine *e, const struct arrival *a, struct flow *running)
@@ -466,8 +490,11 @@ static struct place place_ordinary(struct engine *e, const struct arrival *a, st
 
 	if (c->stray)
 		c->handshake_done = true;
-	if (flow_side(running, a->way) != SIDE_RESPONDER || !(s->flags & TCP_ACK) ||
-	    !connection_syn_sent(c) || connection_ended(c))
+	if (!connection_syn_sent(c) || connection_ended(c))
+		return take(running);
+	if (flow_side(running, a->way) == SIDE_INITIATOR)
+		return place_behind_syn(e, a, running);
+	if (!(s->flags & TCP_ACK))
 		return take(running);
 	if (seq_gt(s->ack, i->isn) && seq_le(s->ack, i->snd_nxt))
 		return take(running);
