@@ -9,16 +9,6 @@
 #define SILENCE_MIN_NS INT64_C(1000000000)
 
 static const char *const statement_sql[STORE_STATEMENTS] = {
-	[ADD_CONNECTION] =
-		"INSERT INTO connections(id, capture_id, first_packet, first_ns, duration_ns,"
-		" initiator_id, initiator_port, responder_id, responder_port, path_id, outcome_id,"
-		" history, packets_initiator, packets_responder, bytes_initiator, bytes_responder,"
-		" isn_initiator, isn_responder, fin_shift_initiator, fin_shift_responder,"
-		" fin_payload_initiator, fin_payload_responder, fin_back_ns_initiator,"
-		" fin_back_ns_responder, fin_acked_ns_initiator, fin_acked_ns_responder,"
-		" half_close_bytes, handshake_rtt_ns, end_back_ns, time_wait_observed_ns,"
-		" application_id)"
-		" VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[FIND_OUTCOME] = "SELECT outcome_id FROM connections WHERE id = ?1",
 	[SETTLE_CONNECTION] =
 		"UPDATE connections SET outcome_id = ?2, time_wait_observed_ns = ?3 WHERE id = ?1",
@@ -76,44 +66,40 @@ static void bind_id(sqlite3_stmt *s, int column, int64_t id)
 		sqlite3_bind_int64(s, column, id);
 }
 
+static int64_t or_null(int64_t ns)
+{
+	return ns == NONE_NS ? ROW_NULL : ns;
+}
+
 /* How long before the last segment something was; NONE_NS stays. */
 static int64_t back_ns(const struct verdict *v, int64_t ns)
 {
 	return ns == NONE_NS ? NONE_NS : v->last_ns - ns;
 }
 
-/* The first parameter is the initiator's; the responder's is the next one. */
-static void bind_direction(sqlite3_stmt *s, const struct verdict *v, enum side side)
+/* The initiator's column; the responder's is the next one. */
+static void put_direction(int64_t *row, const struct verdict *v, enum side side)
 {
-	enum {
-		PACKETS = 13,
-		BYTES = 15,
-		ISN = 17,
-		SHIFT = 19,
-		PAYLOAD = 21,
-		BACK = 23,
-		ACKED = 25
-	};
 	const struct verdict_direction *d = &v->dir[side];
 	const int at = side == SIDE_RESPONDER;
 	int64_t covered = 0;
 
-	bind_count(s, PACKETS + at, d->packets);
-	bind_count(s, BYTES + at, d->bytes);
-	sqlite3_bind_int(s, ISN + at, (int32_t)d->isn);
+	row[ROW_PACKETS_INITIATOR + at] = (int64_t)d->packets;
+	row[ROW_BYTES_INITIATOR + at] = (int64_t)d->bytes;
+	row[ROW_ISN_INITIATOR + at] = (int32_t)d->isn;
 	if (d->fin_check == FIN_NONE) {
-		sqlite3_bind_null(s, SHIFT + at);
-		sqlite3_bind_null(s, PAYLOAD + at);
-		sqlite3_bind_null(s, BACK + at);
-		sqlite3_bind_null(s, ACKED + at);
+		row[ROW_FIN_SHIFT_INITIATOR + at] = ROW_NULL;
+		row[ROW_FIN_PAYLOAD_INITIATOR + at] = ROW_NULL;
+		row[ROW_FIN_BACK_INITIATOR + at] = ROW_NULL;
+		row[ROW_FIN_ACKED_INITIATOR + at] = ROW_NULL;
 		return;
 	}
 	if (d->fin_acked_after_ns != NONE_NS)
 		covered = d->fin_acked_after_ns;
-	sqlite3_bind_int(s, SHIFT + at, (int32_t)(d->fin_seq - d->isn - 1 - (uint32_t)d->bytes));
-	sqlite3_bind_int64(s, PAYLOAD + at, d->fin_payload);
-	sqlite3_bind_int64(s, BACK + at, v->last_ns - d->fin_ns - covered);
-	bind_ns(s, ACKED + at, d->fin_acked_after_ns);
+	row[ROW_FIN_SHIFT_INITIATOR + at] = (int32_t)(d->fin_seq - d->isn - 1 - (uint32_t)d->bytes);
+	row[ROW_FIN_PAYLOAD_INITIATOR + at] = d->fin_payload;
+	row[ROW_FIN_BACK_INITIATOR + at] = v->last_ns - d->fin_ns - covered;
+	row[ROW_FIN_ACKED_INITIATOR + at] = or_null(d->fin_acked_after_ns);
 }
 
 /* NULL where the view works it out: 2MSL where held, up to the reuse where reused, up to the recording's
@@ -136,42 +122,71 @@ static int64_t observed_to_store(struct store *store, const struct verdict *v)
 	return entry + observed == store->watched_until_ns ? NONE_NS : observed;
 }
 
+struct row_ids {
+	int64_t id, initiator, responder, path, outcome, application; /* 0: none */
+};
+
+static bool find_ids(struct store *store, const struct verdict *v, enum timeline_kind timeline,
+		     struct row_ids *ids, struct error *err)
+{
+	const struct verdict_direction *i = &v->dir[SIDE_INITIATOR], *r = &v->dir[SIDE_RESPONDER];
+	struct dictionaries *d = store->dictionaries;
+
+	return (dictionary_host(d, &i->address, v->ip_version, &ids->initiator, err) &&
+		dictionary_host(d, &r->address, v->ip_version, &ids->responder, err) &&
+		dictionary_path(d, v, &ids->path, err) &&
+		dictionary_outcome(d, v, timeline, &ids->outcome, err) &&
+		dictionary_application(d, v->application, &ids->application, err)) ||
+	       store_failed(store, err);
+}
+
+static void put_row(struct store *store, const struct verdict *v, const struct row_ids *ids,
+		    struct connection_row *out)
+{
+	int64_t *row = out->value;
+
+	row[ROW_ID] = ids->id;
+	row[ROW_OUTCOME] = ids->outcome;
+	row[ROW_FIRST_NS] = v->first_ns;
+	row[ROW_DURATION_NS] = v->last_ns - v->first_ns;
+	row[ROW_INITIATOR] = ids->initiator;
+	row[ROW_RESPONDER] = ids->responder;
+	row[ROW_RESPONDER_PORT] = v->dir[SIDE_RESPONDER].port;
+	row[ROW_APPLICATION] = ids->application == 0 ? ROW_NULL : ids->application;
+	row[ROW_PATH] = ids->path == 0 ? ROW_NULL : ids->path;
+	row[ROW_CAPTURE] = store->capture_base + v->file;
+	row[ROW_INITIATOR_PORT] = v->dir[SIDE_INITIATOR].port;
+	row[ROW_FIRST_PACKET] = (int64_t)v->first_packet;
+	put_direction(row, v, SIDE_INITIATOR);
+	put_direction(row, v, SIDE_RESPONDER);
+	row[ROW_HALF_CLOSE_BYTES] = (int64_t)v->half_close_bytes;
+	row[ROW_HANDSHAKE_RTT_NS] = or_null(v->handshake_rtt_ns);
+	row[ROW_END_BACK_NS] = or_null(back_ns(v, v->end_ns));
+	row[ROW_TIME_WAIT_OBSERVED_NS] = or_null(observed_to_store(store, v));
+	out->history[0] = '\0';
+	if (v->history)
+		strncat(out->history, v->history, sizeof(out->history) - 1);
+}
+
 static bool add_connection(struct store *store, const struct verdict *v,
 			   enum timeline_kind timeline, int64_t id, struct error *err)
 {
-	const struct verdict_direction *i = &v->dir[SIDE_INITIATOR], *r = &v->dir[SIDE_RESPONDER];
-	sqlite3_stmt *s = store->statement[ADD_CONNECTION];
-	int64_t initiator, responder, path, outcome, application;
+	struct connection_row *row = row_feed_place(store->feed);
+	struct row_ids ids = {.id = id};
 
-	if (!dictionary_host(store->dictionaries, &i->address, v->ip_version, &initiator, err) ||
-	    !dictionary_host(store->dictionaries, &r->address, v->ip_version, &responder, err) ||
-	    !dictionary_path(store->dictionaries, v, &path, err) ||
-	    !dictionary_outcome(store->dictionaries, v, timeline, &outcome, err) ||
-	    !dictionary_application(store->dictionaries, v->application, &application, err))
-		return store_failed(store, err);
-
-	sqlite3_bind_int64(s, 1, id);
-	sqlite3_bind_int64(s, 2, store->capture_base + v->file);
-	bind_count(s, 3, v->first_packet);
-	sqlite3_bind_int64(s, 4, v->first_ns);
-	sqlite3_bind_int64(s, 5, v->last_ns - v->first_ns);
-	sqlite3_bind_int64(s, 6, initiator);
-	sqlite3_bind_int(s, 7, i->port);
-	sqlite3_bind_int64(s, 8, responder);
-	sqlite3_bind_int(s, 9, r->port);
-	bind_id(s, 10, path);
-	sqlite3_bind_int64(s, 11, outcome);
-	sqlite3_bind_text(s, 12, v->history ? v->history : "", -1, SQLITE_STATIC);
-	bind_direction(s, v, SIDE_INITIATOR);
-	bind_direction(s, v, SIDE_RESPONDER);
-	bind_count(s, 27, v->half_close_bytes);
-	bind_ns(s, 28, v->handshake_rtt_ns);
-	bind_ns(s, 29, back_ns(v, v->end_ns));
-	bind_ns(s, 30, observed_to_store(store, v));
-	bind_id(s, 31, application);
-	if (!run(store, ADD_CONNECTION, err))
+	if (!row && !connection_flush(store, err))
 		return false;
-	return summaries_add(store->summaries, v, outcome, err) || store_failed(store, err);
+	row = row_feed_place(store->feed);
+	if (!find_ids(store, v, timeline, &ids, err))
+		return false;
+	put_row(store, v, &ids, row);
+	row_feed_took(store->feed);
+	return summaries_add(store->summaries, v, ids.outcome, err) || store_failed(store, err);
+}
+
+bool connection_flush(struct store *store, struct error *err)
+{
+	return row_feed_insert(store->feed) || store_failed(store, err);
 }
 
 static bool add_losses(struct store *store, const struct verdict *v, int64_t id, struct error *err)
@@ -408,14 +423,15 @@ bool connection_settle(struct store *store, const struct verdict *verdict, struc
 	return run(store, SETTLE_CONNECTION, err);
 }
 
-bool connection_add(struct store *store, const struct verdict *verdict, struct error *err)
+bool connection_put(struct store *store, const struct verdict *verdict, struct error *err)
 {
 	bool regular = verdict_is_regular(verdict);
 	int64_t id = store->next_connection;
 
 	if (verdict->number > 0)
 		id = store->first_connection + (int64_t)verdict->number - 1;
-	if (verdict->again && !again_drop(store, verdict->number, id, err))
+	if (verdict->again &&
+	    (!connection_flush(store, err) || !again_drop(store, verdict->number, id, err)))
 		return false;
 	store->added = 0;
 	if (!add_connection(store, verdict, regular ? TIMELINE_REGULAR : TIMELINE_STORED, id,
@@ -431,4 +447,9 @@ bool connection_add(struct store *store, const struct verdict *verdict, struct e
 	if (id >= store->next_connection)
 		store->next_connection = id + 1;
 	return true;
+}
+
+bool connection_add(struct store *store, const struct verdict *verdict, struct error *err)
+{
+	return connection_put(store, verdict, err) && connection_flush(store, err);
 }

@@ -31,10 +31,13 @@ struct store *store_open(const char *path, enum store_mode mode, struct error *e
 	if (mode == STORE_WRITE) {
 		store->dictionaries = dictionaries_new(store->file.db, err);
 		store->summaries = summaries_new(store->file.db, err);
+		store->feed = row_feed_new(store->file.db, err);
 	}
 	if (!community_id_register(store->file.db))
 		good = error_set(err, "out of memory");
-	if (!good || (mode == STORE_WRITE && (!store->dictionaries || !store->summaries))) {
+	if (mode == STORE_WRITE && (!store->dictionaries || !store->summaries || !store->feed))
+		good = false;
+	if (!good) {
 		store_close(store);
 		return NULL;
 	}
@@ -49,6 +52,7 @@ void store_close(struct store *store)
 	dictionaries_free(store->dictionaries);
 	summaries_free(store->summaries);
 	again_free(store->again);
+	row_feed_free(store->feed);
 	for (int i = 0; i < STORE_STATEMENTS; i++)
 		sqlite3_finalize(store->statement[i]);
 	database_file_close(&store->file);
@@ -91,6 +95,8 @@ void store_rollback(struct store *store)
 	if (store->summaries)
 		summaries_forget(store->summaries);
 	again_forget(store->again);
+	if (store->feed)
+		row_feed_forget(store->feed);
 	if (!sqlite3_get_autocommit(store->file.db))
 		sqlite3_exec(store->file.db, "ROLLBACK", NULL, NULL, NULL);
 }
@@ -150,7 +156,7 @@ static bool begin(struct store *store, const struct recording *recording, struct
 
 static bool write_verdict(void *context, const struct verdict *verdict, struct error *err)
 {
-	return connection_add(context, verdict, err);
+	return connection_put(context, verdict, err);
 }
 
 static bool start_writing(struct store *store, struct error *err)
@@ -195,7 +201,7 @@ static bool finish(struct store *store, const struct recording *recording,
 {
 	bool ok;
 
-	if (!finish_writing(store, err) ||
+	if (!finish_writing(store, err) || !connection_flush(store, err) ||
 	    !recording_finish(store, recording, decoded, engine, err))
 		return false;
 	if (!summaries_flush(store->summaries, err) || !schema_create_indexes(store->file.db, err))

@@ -4,12 +4,12 @@
 
 #include "db/database_file.h"
 #include "db/dictionary.h"
+#include "db/row_feed.h"
 #include "db/store.h"
 #include "db/summaries.h"
 #include "db/writer.h"
 
 enum store_statement {
-	ADD_CONNECTION,
 	FIND_OUTCOME,
 	SETTLE_CONNECTION,
 	ADD_LOSSES,
@@ -30,6 +30,7 @@ struct store {
 	struct dictionaries *dictionaries;
 	struct summaries *summaries;
 	struct again *again; /* owned; NULL until it is needed */
+	struct row_feed *feed;
 	sqlite3_stmt *statement[STORE_STATEMENTS];
 	unsigned added;     /* bits of the statements that the last connection needed */
 	uint8_t *ladder;    /* owned; packing room */
@@ -74,6 +75,9 @@ void again_free(struct again *again);
 /* connection_rows.c: rows of one verdict */
 bool connection_prepare(struct store *store, struct error *err);
 bool connection_add(struct store *store, const struct verdict *verdict, struct error *err);
+/* The same, but the row itself goes to the table with others: at connection_flush at the latest. */
+bool connection_put(struct store *store, const struct verdict *verdict, struct error *err);
+bool connection_flush(struct store *store, struct error *err);
 /* Of a verdict that is told again, settled: its row is there already. */
 bool connection_settle(struct store *store, const struct verdict *verdict, struct error *err);
 

@@ -1,0 +1,205 @@
+#include "db/row_feed.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct row_feed {
+	sqlite3 *db;
+	sqlite3_stmt *insert;
+	size_t count;
+	struct connection_row row[ROW_FEED_ROOM];
+};
+
+/* ---- the table-valued function ---- */
+
+struct feed_table {
+	sqlite3_vtab base;
+	const struct row_feed *feed;
+};
+
+struct feed_cursor {
+	sqlite3_vtab_cursor base;
+	const struct row_feed *feed;
+	size_t at;
+};
+
+static int feed_connect(sqlite3 *db, void *context, int argc, const char *const *argv,
+			sqlite3_vtab **out, char **message)
+{
+	struct feed_table *table = sqlite3_malloc(sizeof(*table));
+	sqlite3_str *sql = sqlite3_str_new(db);
+	char *text;
+	int result;
+
+	(void)argc;
+	(void)argv;
+	(void)message;
+	sqlite3_str_appendall(sql, "CREATE TABLE x(c0");
+	for (int i = 1; i < ROW_COLUMNS; i++)
+		sqlite3_str_appendf(sql, ", c%d", i);
+	sqlite3_str_appendall(sql, ")");
+	text = sqlite3_str_finish(sql);
+	result = table && text ? sqlite3_declare_vtab(db, text) : SQLITE_NOMEM;
+	sqlite3_free(text);
+	if (result != SQLITE_OK) {
+		sqlite3_free(table);
+		return result;
+	}
+	*table = (struct feed_table){.feed = context};
+	*out = &table->base;
+	return SQLITE_OK;
+}
+
+static int feed_disconnect(sqlite3_vtab *table)
+{
+	sqlite3_free(table);
+	return SQLITE_OK;
+}
+
+static int feed_plan(sqlite3_vtab *table, sqlite3_index_info *info)
+{
+	(void)table;
+	info->estimatedCost = ROW_FEED_ROOM;
+	info->estimatedRows = ROW_FEED_ROOM;
+	return SQLITE_OK;
+}
+
+static int feed_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
+{
+	struct feed_cursor *cursor = sqlite3_malloc(sizeof(*cursor));
+
+	if (!cursor)
+		return SQLITE_NOMEM;
+	*cursor = (struct feed_cursor){.feed = ((struct feed_table *)table)->feed};
+	*out = &cursor->base;
+	return SQLITE_OK;
+}
+
+static int feed_close(sqlite3_vtab_cursor *cursor)
+{
+	sqlite3_free(cursor);
+	return SQLITE_OK;
+}
+
+static int feed_filter(sqlite3_vtab_cursor *cursor, int number, const char *text, int argc,
+		       sqlite3_value **argv)
+{
+	(void)number;
+	(void)text;
+	(void)argc;
+	(void)argv;
+	((struct feed_cursor *)cursor)->at = 0;
+	return SQLITE_OK;
+}
+
+static int feed_next(sqlite3_vtab_cursor *cursor)
+{
+	((struct feed_cursor *)cursor)->at++;
+	return SQLITE_OK;
+}
+
+static int feed_eof(sqlite3_vtab_cursor *cursor)
+{
+	const struct feed_cursor *c = (const struct feed_cursor *)cursor;
+
+	return c->at >= c->feed->count;
+}
+
+/* What gives no result is NULL. */
+static int feed_column(sqlite3_vtab_cursor *cursor, sqlite3_context *result, int column)
+{
+	const struct feed_cursor *c = (const struct feed_cursor *)cursor;
+	const struct connection_row *row = &c->feed->row[c->at];
+
+	if (column == ROW_HISTORY)
+		sqlite3_result_text(result, row->history, -1, SQLITE_STATIC);
+	else if (row->value[column] != ROW_NULL)
+		sqlite3_result_int64(result, row->value[column]);
+	return SQLITE_OK;
+}
+
+static int feed_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *id)
+{
+	*id = (sqlite3_int64)((const struct feed_cursor *)cursor)->at;
+	return SQLITE_OK;
+}
+
+/* Without xCreate it is there by its name alone, and no database can hold one. */
+static const sqlite3_module feed_module = {
+	.iVersion = 1,
+	.xConnect = feed_connect,
+	.xBestIndex = feed_plan,
+	.xDisconnect = feed_disconnect,
+	.xOpen = feed_open,
+	.xClose = feed_close,
+	.xFilter = feed_filter,
+	.xNext = feed_next,
+	.xEof = feed_eof,
+	.xColumn = feed_column,
+	.xRowid = feed_rowid,
+};
+
+/* ---- rows ---- */
+
+struct row_feed *row_feed_new(sqlite3 *db, struct error *err)
+{
+	struct row_feed *feed = malloc(sizeof(*feed));
+
+	if (!feed) {
+		error_set(err, "out of memory");
+		return NULL;
+	}
+	feed->db = db;
+	feed->insert = NULL;
+	feed->count = 0;
+	if (sqlite3_create_module(db, "connection_feed", &feed_module, feed) == SQLITE_OK)
+		return feed;
+	error_set(err, "%s", sqlite3_errmsg(db));
+	free(feed);
+	return NULL;
+}
+
+void row_feed_free(struct row_feed *feed)
+{
+	if (!feed)
+		return;
+	sqlite3_finalize(feed->insert);
+	sqlite3_create_module(feed->db, "connection_feed", NULL, NULL);
+	free(feed);
+}
+
+struct connection_row *row_feed_place(struct row_feed *feed)
+{
+	return feed->count < ROW_FEED_ROOM ? &feed->row[feed->count] : NULL;
+}
+
+void row_feed_took(struct row_feed *feed)
+{
+	feed->count++;
+}
+
+size_t row_feed_count(const struct row_feed *feed)
+{
+	return feed->count;
+}
+
+bool row_feed_insert(struct row_feed *feed)
+{
+	bool ok;
+
+	if (feed->count == 0)
+		return true;
+	if (!feed->insert &&
+	    sqlite3_prepare_v3(feed->db, "INSERT INTO connections SELECT * FROM connection_feed",
+			       -1, SQLITE_PREPARE_PERSISTENT, &feed->insert, NULL) != SQLITE_OK)
+		return false;
+	ok = sqlite3_step(feed->insert) == SQLITE_DONE;
+	sqlite3_reset(feed->insert);
+	feed->count = 0;
+	return ok;
+}
+
+void row_feed_forget(struct row_feed *feed)
+{
+	feed->count = 0;
+}
