@@ -168,25 +168,47 @@ static void put_row(struct store *store, const struct verdict *v, const struct r
 		strncat(out->history, v->history, sizeof(out->history) - 1);
 }
 
+static bool add_to_block(struct store *store, const struct verdict *v, const struct row_ids *ids,
+			 struct error *err)
+{
+	struct block_entry entry = {.id = ids->id,
+				    .first_ns = v->first_ns,
+				    .duration_ns = v->last_ns - v->first_ns,
+				    .value = {
+					    [BLOCK_OUTCOMES] = ids->outcome,
+					    [BLOCK_INITIATORS] = ids->initiator,
+					    [BLOCK_RESPONDERS] = ids->responder,
+					    [BLOCK_INITIATOR_PORTS] = v->dir[SIDE_INITIATOR].port,
+					    [BLOCK_RESPONDER_PORTS] = v->dir[SIDE_RESPONDER].port,
+					    [BLOCK_PATHS] = ids->path,
+					    [BLOCK_APPLICATIONS] = ids->application,
+				    }};
+
+	return blocks_add(store->blocks, &entry, err) || store_failed(store, err);
+}
+
 static bool add_connection(struct store *store, const struct verdict *v,
 			   enum timeline_kind timeline, int64_t id, struct error *err)
 {
 	struct connection_row *row = row_feed_place(store->feed);
 	struct row_ids ids = {.id = id};
 
-	if (!row && !connection_flush(store, err))
-		return false;
+	if (!row && !row_feed_insert(store->feed))
+		return store_failed(store, err);
 	row = row_feed_place(store->feed);
 	if (!find_ids(store, v, timeline, &ids, err))
 		return false;
 	put_row(store, v, &ids, row);
 	row_feed_took(store->feed);
+	if (!add_to_block(store, v, &ids, err))
+		return false;
 	return summaries_add(store->summaries, v, ids.outcome, err) || store_failed(store, err);
 }
 
 bool connection_flush(struct store *store, struct error *err)
 {
-	return row_feed_insert(store->feed) || store_failed(store, err);
+	return (row_feed_insert(store->feed) && blocks_flush(store->blocks, err)) ||
+	       store_failed(store, err);
 }
 
 static bool add_losses(struct store *store, const struct verdict *v, int64_t id, struct error *err)
@@ -417,6 +439,8 @@ bool connection_settle(struct store *store, const struct verdict *verdict, struc
 	if (before != 0 && before != outcome &&
 	    !summaries_move(store->summaries, verdict, before, outcome, err))
 		return store_failed(store, err);
+	if (before != 0 && !blocks_add_outcome(store->blocks, id, outcome, err))
+		return store_failed(store, err);
 	sqlite3_bind_int64(s, 1, id);
 	sqlite3_bind_int64(s, 2, outcome);
 	bind_ns(s, 3, observed_to_store(store, verdict));
@@ -430,8 +454,9 @@ bool connection_put(struct store *store, const struct verdict *verdict, struct e
 
 	if (verdict->number > 0)
 		id = store->first_connection + (int64_t)verdict->number - 1;
-	if (verdict->again &&
-	    (!connection_flush(store, err) || !again_drop(store, verdict->number, id, err)))
+	if (verdict->again && !row_feed_insert(store->feed))
+		return store_failed(store, err);
+	if (verdict->again && !again_drop(store, verdict->number, id, err))
 		return false;
 	store->added = 0;
 	if (!add_connection(store, verdict, regular ? TIMELINE_REGULAR : TIMELINE_STORED, id,
@@ -451,5 +476,7 @@ bool connection_put(struct store *store, const struct verdict *verdict, struct e
 
 bool connection_add(struct store *store, const struct verdict *verdict, struct error *err)
 {
-	return connection_put(store, verdict, err) && connection_flush(store, err);
+	if (!connection_put(store, verdict, err))
+		return false;
+	return row_feed_insert(store->feed) || store_failed(store, err);
 }

@@ -3,55 +3,10 @@
 #include <stdlib.h>
 
 #include "base/cursor.h"
+#include "db/varint.h"
 
 /* bits of a segment's second byte */
 enum { FROM_RESPONDER = 0x01, AFTER_GAP = 0x02, OTHER_FILE = 0x04, HAS_ACK = 0x08 };
-
-/* Small magnitudes of either sign become small numbers. */
-static uint64_t zigzag(int64_t value)
-{
-	return ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0);
-}
-
-static int64_t unzigzag(uint64_t value)
-{
-	return (int64_t)((value >> 1) ^ (value & 1 ? UINT64_MAX : 0));
-}
-
-/* Seven bits a byte, lowest first; the top bit says that more follow. */
-static uint8_t *put_varint(uint8_t *out, uint64_t value)
-{
-	for (; value >= 0x80; value >>= 7)
-		*out++ = (uint8_t)(value | 0x80);
-	*out++ = (uint8_t)value;
-	return out;
-}
-
-static bool get_varint(struct cursor *c, uint64_t *value)
-{
-	uint8_t byte;
-
-	*value = 0;
-	for (unsigned shift = 0; shift < 64; shift += 7) {
-		if (!cursor_u8(c, &byte))
-			return false;
-		*value |= (uint64_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80))
-			return true;
-	}
-	return false;
-}
-
-/* Differences wrap, so that any two times have one. */
-static int64_t difference(int64_t later, int64_t earlier)
-{
-	return (int64_t)((uint64_t)later - (uint64_t)earlier);
-}
-
-static int64_t sum(int64_t base, int64_t distance)
-{
-	return (int64_t)((uint64_t)base + (uint64_t)distance);
-}
 
 size_t ladder_pack(const struct ladder_base *base, const struct ladder_segment *segments,
 		   size_t count, uint8_t *out)
@@ -71,8 +26,9 @@ size_t ladder_pack(const struct ladder_base *base, const struct ladder_segment *
 				  (s->file != base->file ? OTHER_FILE : 0) |
 				  (has_ack ? HAS_ACK : 0));
 		*at++ = s->ttl;
-		at = put_varint(at, zigzag(difference(s->ts_ns, ts_ns)));
-		at = put_varint(at, zigzag(difference((int64_t)s->packet, (int64_t)packet)));
+		at = put_varint(at, zigzag(wrapped_difference(s->ts_ns, ts_ns)));
+		at = put_varint(at,
+				zigzag(wrapped_difference((int64_t)s->packet, (int64_t)packet)));
 		if (s->file != base->file)
 			at = put_varint(at, s->file);
 		at = put_varint(at, s->seq - base->isn[from]);
@@ -100,8 +56,8 @@ static bool unpack_segment(struct cursor *c, const struct ladder_base *base,
 		return false;
 	s->from = bits & FROM_RESPONDER ? SIDE_RESPONDER : SIDE_INITIATOR;
 	s->after_gap = bits & AFTER_GAP;
-	s->ts_ns = sum(base->first_ns, unzigzag(ts));
-	s->packet = (uint64_t)sum((int64_t)base->first_packet, unzigzag(packet));
+	s->ts_ns = wrapped_sum(base->first_ns, unzigzag(ts));
+	s->packet = (uint64_t)wrapped_sum((int64_t)base->first_packet, unzigzag(packet));
 	s->file = (uint32_t)file;
 	s->seq = base->isn[s->from] + (uint32_t)seq;
 	s->ack = bits & HAS_ACK ? base->isn[s->from == SIDE_INITIATOR] + (uint32_t)ack : 0;

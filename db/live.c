@@ -75,6 +75,7 @@ static bool begin(struct live_store *live, struct error *err)
 
 	if (!schema_run(file->store->file.db, "BEGIN IMMEDIATE", err))
 		return store_failed(file->store, err);
+	blocks_forget(file->store->blocks); /* others, and retention, may have dropped some */
 	if (live_rows_dictionaries(file, false, err))
 		return true;
 	store_rollback(file->store);

@@ -232,6 +232,8 @@ bool live_rows_update(struct live_file *file, const struct live_counts *counts, 
 	for (size_t i = 0; i < feed_file_count(file->feed); i++)
 		if (!feed_tell(file->feed, i, &counts->interface[i], err))
 			return false;
+	if (!connection_flush(store, err))
+		return false;
 	if (!summaries_flush(store->summaries, err))
 		return store_failed(store, err);
 	if (!recording_finish(store, &file->recording, &counts->decoded, &counts->engine, err) ||

@@ -11,6 +11,16 @@
 #include "db/query_parts.h"
 #include "db/readonly.h"
 
+#define COMMUNITY_ID                                               \
+	"community_id(initiator_ip, initiator_port, responder_ip," \
+	" responder_port) AS community_id"
+
+/* All rows: only their order is sorted out, not what they tell. The loop of a CROSS JOIN goes as its left
+ * side does. */
+static const char all_sql[] =
+	"SELECT t.*, " COMMUNITY_ID " FROM (SELECT id AS number FROM connections"
+	" ORDER BY first_ns, id LIMIT -1) CROSS JOIN teardowns AS t ON t.connection_id = number";
+
 static char *filter_sql(const struct query_filter *f, const struct query_plan *plan)
 {
 	sqlite3_str *sql = sqlite3_str_new(NULL), *from = sqlite3_str_new(NULL);
@@ -22,13 +32,15 @@ static char *filter_sql(const struct query_filter *f, const struct query_plan *p
 	sqlite3_str_reset(from);
 	query_plan_from(from, f, plan);
 	query_plan_order(from, f, plan);
-	sqlite3_str_appendall(sql, "SELECT *, community_id(initiator_ip, initiator_port,"
-				   " responder_ip, responder_port) AS community_id FROM teardowns");
-	if (sqlite3_str_length(from) > unfiltered)
-		sqlite3_str_appendf(sql, " WHERE connection_id IN (SELECT id %s)",
+	if (plan->way == QUERY_BY_SCAN && sqlite3_str_length(from) == unfiltered)
+		sqlite3_str_appendall(sql, all_sql);
+	else
+		sqlite3_str_appendf(sql,
+				    "SELECT *, " COMMUNITY_ID
+				    " FROM teardowns WHERE connection_id IN (SELECT id %s)"
+				    " ORDER BY first_ns, connection_id",
 				    sqlite3_str_value(from));
 	sqlite3_free(sqlite3_str_finish(from));
-	sqlite3_str_appendall(sql, " ORDER BY first_ns, connection_id");
 	return sqlite3_str_finish(sql);
 }
 
@@ -93,29 +105,36 @@ static char *groups_sql(const struct query_filter *f, const struct query_plan *p
 }
 
 static sqlite3_stmt *prepare(struct store *store, const struct query_filter *filter, char *sql,
-			     const struct filter_ranges *ranges, struct error *err)
+			     const struct filter_ranges *ranges, struct query_plan *plan,
+			     struct error *err)
 {
 	sqlite3_stmt *s = NULL;
 
 	if (!sql) {
 		error_set(err, "out of memory");
-		return NULL;
-	}
-	if (sqlite3_prepare_v2(store_handle(store), sql, -1, &s, NULL) == SQLITE_OK)
+	} else if (sqlite3_prepare_v2(store_handle(store), sql, -1, &s, NULL) == SQLITE_OK) {
 		filter_bind(s, filter, ranges);
-	else
+		query_plan_bind(plan, s);
+	} else {
 		error_set(err, "%s", sqlite3_errmsg(store_handle(store)));
+	}
 	sqlite3_free(sql);
+	query_plan_free(plan);
 	return s;
 }
 
+/* The plan is freed where it fails. */
 static bool make_plan(struct store *store, const struct query_filter *filter,
 		      struct filter_ranges *ranges, struct query_plan *plan, struct error *err)
 {
 	community_id_register(store_handle(store));
-	return filter_check(filter, ranges, err) &&
-	       filter_was_searched_for(store_handle(store), filter, err) &&
-	       query_plan_make(store_handle(store), filter, ranges, plan, err);
+	if (!filter_check(filter, ranges, err) ||
+	    !filter_was_searched_for(store_handle(store), filter, err))
+		return false;
+	if (query_plan_make(store_handle(store), filter, ranges, plan, err))
+		return true;
+	query_plan_free(plan);
+	return false;
 }
 
 sqlite3_stmt *query_prepare(struct store *store, const struct query_filter *filter,
@@ -126,7 +145,7 @@ sqlite3_stmt *query_prepare(struct store *store, const struct query_filter *filt
 
 	if (!make_plan(store, filter, &ranges, &plan, err))
 		return NULL;
-	return prepare(store, filter, filter_sql(filter, &plan), &ranges, err);
+	return prepare(store, filter, filter_sql(filter, &plan), &ranges, &plan, err);
 }
 
 sqlite3_stmt *query_prepare_groups(struct store *store, const struct query_filter *filter,
@@ -139,7 +158,7 @@ sqlite3_stmt *query_prepare_groups(struct store *store, const struct query_filte
 	all.limit = 0;
 	if (!make_plan(store, &all, &ranges, &plan, err))
 		return NULL;
-	return prepare(store, filter, groups_sql(filter, &plan, group), &ranges, err);
+	return prepare(store, filter, groups_sql(filter, &plan, group), &ranges, &plan, err);
 }
 
 /* True where nothing but spaces, comments and semicolons follows. */

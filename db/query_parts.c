@@ -1,19 +1,55 @@
 #include "db/query_parts.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "db/block_search.h"
+
 /* Looking up a row by its id takes a microsecond or two: so many are no matter, and more than that are
- * met often enough on a walk in order of time. */
-enum { RARE_MAX = 20000, SAMPLE = 50000 };
+ * met often enough among the earliest ones. Of blocks, the rows of so few are looked at without much ado. */
+enum { RARE_MAX = 20000, BLOCKS_FEW = 64, EARLIEST_MIN = 1000, EARLIEST_MAX = 64000 };
+
+/* A search for the blocks that can hold what is asked for. */
+struct looking {
+	sqlite3 *db;
+	const struct query_filter *filter;
+	const struct filter_ranges *ranges;
+	struct block_search search;
+};
 
 struct part {
 	bool (*asked)(const struct query_filter *f);
-	/* SELECT of the ids that fit, through an index; an id may come twice */
+	/* SELECT of the ids that fit, through an index; an id may come twice; NULL: no index helps */
 	void (*ids)(sqlite3_str *sql, const struct query_filter *f);
+	/* leaves the marks of blocks that can hold some; NULL: the lists do not tell */
+	bool (*blocks)(struct looking *l, bool *fits, struct error *err);
 	/* a condition on a row of connections that uses no index of that table */
 	void (*row)(sqlite3_str *sql, const struct query_filter *f);
 };
+
+/* Leaves the marks of blocks whose list names one of the rows; sql is finished. */
+static bool look_up(struct looking *l, enum block_kind kind, sqlite3_str *sql, bool *fits,
+		    struct error *err)
+{
+	char *text = sqlite3_str_finish(sql);
+	struct id_set set = {0};
+	sqlite3_stmt *rows = NULL;
+	bool good;
+
+	if (!text)
+		return error_set(err, "out of memory");
+	good = sqlite3_prepare_v2(l->db, text, -1, &rows, NULL) == SQLITE_OK ||
+	       error_set(err, "%s", sqlite3_errmsg(l->db));
+	sqlite3_free(text);
+	if (!good)
+		return false;
+	filter_bind(rows, l->filter, l->ranges);
+	good = id_set_read(&set, rows, err) &&
+	       block_search_values(&l->search, kind, &set, fits, err);
+	id_set_free(&set);
+	return good;
+}
 
 /* ---- verdicts: rows of outcomes ---- */
 
@@ -26,24 +62,27 @@ static bool outcomes_asked(const struct query_filter *f)
 
 static void append_outcomes(sqlite3_str *sql, const struct query_filter *f)
 {
-	sqlite3_str_appendall(sql, "(SELECT id FROM outcomes WHERE 1");
+	sqlite3_str_appendall(sql, "SELECT id FROM outcomes WHERE 1");
 	filter_outcomes(sql, f);
-	sqlite3_str_appendf(sql, "%s%s%s%s)", f->incomplete ? " AND complete = 0" : "",
+	sqlite3_str_appendf(sql, "%s%s%s%s", f->incomplete ? " AND complete = 0" : "",
 			    f->complete ? " AND complete = 1" : "",
 			    f->midstream ? " AND midstream = 1" : "",
 			    f->injected ? " AND rst_injected = 1" : "");
 }
 
-static void outcomes_ids(sqlite3_str *sql, const struct query_filter *f)
+static bool outcomes_blocks(struct looking *l, bool *fits, struct error *err)
 {
-	sqlite3_str_appendall(sql, "SELECT id FROM connections WHERE outcome_id IN ");
-	append_outcomes(sql, f);
+	sqlite3_str *sql = sqlite3_str_new(l->db);
+
+	append_outcomes(sql, l->filter);
+	return look_up(l, BLOCK_OUTCOMES, sql, fits, err);
 }
 
 static void outcomes_row(sqlite3_str *sql, const struct query_filter *f)
 {
-	sqlite3_str_appendall(sql, "+outcome_id IN ");
+	sqlite3_str_appendall(sql, "+outcome_id IN (");
 	append_outcomes(sql, f);
+	sqlite3_str_appendall(sql, ")");
 }
 
 /* ---- findings ---- */
@@ -93,22 +132,27 @@ static void severity_row(sqlite3_str *sql, const struct query_filter *f)
 /* Where one is asked for: at which end, in which range (NULL: any), with which port (NULL: any). */
 struct end {
 	const char *end, *range, *port;
+	uint16_t number; /* of the port */
 };
 
-/* Without a range, all hosts are gone through: the index leads with them, and there are far fewer hosts
- * than connections. */
-static void end_ids(sqlite3_str *sql, const struct end *e)
+static bool end_blocks(struct looking *l, const struct end *e, bool *fits, struct error *err)
 {
-	sqlite3_str_appendf(sql, "SELECT id FROM connections WHERE %s_id IN (SELECT id FROM hosts",
-			    e->end);
-	if (e->range)
-		sqlite3_str_appendf(sql,
-				    " WHERE key BETWEEN :%s_low AND :%s_high"
-				    " AND version = :%s_version",
-				    e->range, e->range, e->range);
-	sqlite3_str_appendall(sql, ")");
-	if (e->port)
-		sqlite3_str_appendf(sql, " AND %s_port = :%s", e->end, e->port);
+	bool initiator = strcmp(e->end, "initiator") == 0;
+	sqlite3_str *sql;
+
+	if (e->port &&
+	    !block_search_value(&l->search,
+				initiator ? BLOCK_INITIATOR_PORTS : BLOCK_RESPONDER_PORTS,
+				e->number, fits, err))
+		return false;
+	if (!e->range)
+		return true;
+	sql = sqlite3_str_new(l->db);
+	sqlite3_str_appendf(sql,
+			    "SELECT id FROM hosts WHERE key BETWEEN :%s_low AND :%s_high"
+			    " AND version = :%s_version",
+			    e->range, e->range, e->range);
+	return look_up(l, initiator ? BLOCK_INITIATORS : BLOCK_RESPONDERS, sql, fits, err);
 }
 
 static void end_row(sqlite3_str *sql, const struct end *e)
@@ -130,16 +174,23 @@ static bool either_asked(const struct query_filter *f)
 
 static struct end either_end(const struct query_filter *f, const char *end)
 {
-	return (struct end){end, f->host ? "host" : NULL, f->has_port ? "port" : NULL};
+	return (struct end){end, f->host ? "host" : NULL, f->has_port ? "port" : NULL, f->port};
 }
 
-static void either_ids(sqlite3_str *sql, const struct query_filter *f)
+static bool either_blocks(struct looking *l, bool *fits, struct error *err)
 {
-	struct end responder = either_end(f, "responder"), initiator = either_end(f, "initiator");
+	struct end responder = either_end(l->filter, "responder"),
+		   initiator = either_end(l->filter, "initiator");
+	bool *other = malloc(l->search.count + 1), good;
 
-	end_ids(sql, &responder);
-	sqlite3_str_appendall(sql, " UNION ALL ");
-	end_ids(sql, &initiator);
+	if (!other)
+		return error_set(err, "out of memory");
+	memcpy(other, fits, l->search.count);
+	good = end_blocks(l, &responder, fits, err) && end_blocks(l, &initiator, other, err);
+	for (size_t i = 0; i < l->search.count; i++)
+		fits[i] |= other[i];
+	free(other);
+	return good;
 }
 
 static void either_row(sqlite3_str *sql, const struct query_filter *f)
@@ -153,17 +204,16 @@ static void either_row(sqlite3_str *sql, const struct query_filter *f)
 	sqlite3_str_appendall(sql, ")");
 }
 
-static const struct end client_end = {"initiator", "client", NULL};
+static const struct end client_end = {"initiator", "client", NULL, 0};
 
 static bool client_asked(const struct query_filter *f)
 {
 	return f->client != NULL;
 }
 
-static void client_ids(sqlite3_str *sql, const struct query_filter *f)
+static bool client_blocks(struct looking *l, bool *fits, struct error *err)
 {
-	(void)f;
-	end_ids(sql, &client_end);
+	return end_blocks(l, &client_end, fits, err);
 }
 
 static void client_row(sqlite3_str *sql, const struct query_filter *f)
@@ -180,14 +230,14 @@ static bool server_asked(const struct query_filter *f)
 static struct end server_end(const struct query_filter *f)
 {
 	return (struct end){"responder", f->server ? "server" : NULL,
-			    f->has_server_port ? "server_port" : NULL};
+			    f->has_server_port ? "server_port" : NULL, f->server_port};
 }
 
-static void server_ids(sqlite3_str *sql, const struct query_filter *f)
+static bool server_blocks(struct looking *l, bool *fits, struct error *err)
 {
-	struct end end = server_end(f);
+	struct end end = server_end(l->filter);
 
-	end_ids(sql, &end);
+	return end_blocks(l, &end, fits, err);
 }
 
 static void server_row(sqlite3_str *sql, const struct query_filter *f)
@@ -207,7 +257,7 @@ static bool application_asked(const struct query_filter *f)
 /* Part of a connection's application; a name like FTP_CONTROL is no pattern. */
 static void append_applications(sqlite3_str *sql, const struct query_filter *f)
 {
-	sqlite3_str_appendall(sql, "application_id IN (SELECT id FROM applications WHERE 1");
+	sqlite3_str_appendall(sql, "SELECT id FROM applications WHERE 1");
 	if (f->application)
 		sqlite3_str_appendall(sql, " AND (instr('.' || lower(name) || '.',"
 					   " '.' || lower(:application) || '.') > 0"
@@ -215,20 +265,21 @@ static void append_applications(sqlite3_str *sql, const struct query_filter *f)
 	if (f->server_name)
 		sqlite3_str_appendall(sql,
 				      " AND instr(lower(server_name), lower(:server_name)) > 0");
-	sqlite3_str_appendall(sql, ")");
 }
 
-static void application_ids(sqlite3_str *sql, const struct query_filter *f)
+static bool application_blocks(struct looking *l, bool *fits, struct error *err)
 {
-	sqlite3_str_appendall(sql,
-			      "SELECT id FROM connections WHERE application_id IS NOT NULL AND ");
-	append_applications(sql, f);
+	sqlite3_str *sql = sqlite3_str_new(l->db);
+
+	append_applications(sql, l->filter);
+	return look_up(l, BLOCK_APPLICATIONS, sql, fits, err);
 }
 
 static void application_row(sqlite3_str *sql, const struct query_filter *f)
 {
-	sqlite3_str_appendall(sql, "+");
+	sqlite3_str_appendall(sql, "+application_id IN (");
 	append_applications(sql, f);
+	sqlite3_str_appendall(sql, ")");
 }
 
 static bool path_asked(const struct query_filter *f)
@@ -238,25 +289,27 @@ static bool path_asked(const struct query_filter *f)
 
 static void append_paths(sqlite3_str *sql, const struct query_filter *f)
 {
-	sqlite3_str_appendall(sql, "path_id IN (SELECT id FROM paths WHERE 1");
+	sqlite3_str_appendall(sql, "SELECT id FROM paths WHERE 1");
 	if (f->has_vlan)
 		sqlite3_str_appendall(sql, " AND vlan = :vlan");
 	if (f->tunnel)
 		sqlite3_str_appendall(sql,
 				      " AND tunnel IS NOT NULL AND instr(tunnel, :tunnel) > 0");
-	sqlite3_str_appendall(sql, ")");
 }
 
-static void path_ids(sqlite3_str *sql, const struct query_filter *f)
+static bool path_blocks(struct looking *l, bool *fits, struct error *err)
 {
-	sqlite3_str_appendall(sql, "SELECT id FROM connections WHERE path_id IS NOT NULL AND ");
-	append_paths(sql, f);
+	sqlite3_str *sql = sqlite3_str_new(l->db);
+
+	append_paths(sql, l->filter);
+	return look_up(l, BLOCK_PATHS, sql, fits, err);
 }
 
 static void path_row(sqlite3_str *sql, const struct query_filter *f)
 {
-	sqlite3_str_appendall(sql, "+");
+	sqlite3_str_appendall(sql, "+path_id IN (");
 	append_paths(sql, f);
+	sqlite3_str_appendall(sql, ")");
 }
 
 static bool contains_asked(const struct query_filter *f)
@@ -284,14 +337,32 @@ static bool capture_asked(const struct query_filter *f)
 	return f->capture != NULL;
 }
 
-/* A recording's connections have consecutive ids. The plus keeps SQLite from making an index for this. */
-static void capture_ids(sqlite3_str *sql, const struct query_filter *f)
+/* A recording's connections have consecutive ids. */
+static bool capture_blocks(struct looking *l, bool *fits, struct error *err)
 {
-	(void)f;
-	sqlite3_str_appendall(sql, "SELECT c.id FROM captures AS p CROSS JOIN recordings AS r ON"
-				   " r.id = p.recording_id CROSS JOIN connections AS c ON c.id"
-				   " BETWEEN r.first_connection AND r.last_connection WHERE"
-				   " p.path = :capture AND +c.capture_id = p.id");
+	static const char sql[] = "SELECT first_connection, last_connection FROM recordings"
+				  " WHERE first_connection IS NOT NULL AND id IN"
+				  " (SELECT recording_id FROM captures WHERE path = :capture)";
+	bool *marked = calloc(l->search.count + 1, sizeof(*marked));
+	sqlite3_stmt *s = NULL;
+	int step = SQLITE_ERROR;
+
+	if (!marked)
+		return error_set(err, "out of memory");
+	if (sqlite3_prepare_v2(l->db, sql, -1, &s, NULL) == SQLITE_OK) {
+		filter_bind(s, l->filter, l->ranges);
+		while ((step = sqlite3_step(s)) == SQLITE_ROW)
+			for (size_t i = 0; i < l->search.count; i++)
+				marked[i] |= l->search.block[i].id >=
+						     block_of(sqlite3_column_int64(s, 0)) &&
+					     l->search.block[i].id <=
+						     block_of(sqlite3_column_int64(s, 1));
+	}
+	for (size_t i = 0; i < l->search.count; i++)
+		fits[i] &= marked[i];
+	sqlite3_finalize(s);
+	free(marked);
+	return step == SQLITE_DONE || error_set(err, "%s", sqlite3_errmsg(l->db));
 }
 
 static void capture_row(sqlite3_str *sql, const struct query_filter *f)
@@ -301,23 +372,23 @@ static void capture_row(sqlite3_str *sql, const struct query_filter *f)
 }
 
 static const struct part parts[] = {
-	{outcomes_asked, outcomes_ids, outcomes_row},
-	{finding_asked, finding_ids, finding_row},
-	{severity_asked, severity_ids, severity_row},
-	{either_asked, either_ids, either_row},
-	{client_asked, client_ids, client_row},
-	{server_asked, server_ids, server_row},
-	{application_asked, application_ids, application_row},
-	{path_asked, path_ids, path_row},
-	{contains_asked, contains_ids, contains_row},
-	{capture_asked, capture_ids, capture_row},
+	{outcomes_asked, NULL, outcomes_blocks, outcomes_row},
+	{finding_asked, finding_ids, NULL, finding_row},
+	{severity_asked, severity_ids, NULL, severity_row},
+	{either_asked, NULL, either_blocks, either_row},
+	{client_asked, NULL, client_blocks, client_row},
+	{server_asked, NULL, server_blocks, server_row},
+	{application_asked, NULL, application_blocks, application_row},
+	{path_asked, NULL, path_blocks, path_row},
+	{contains_asked, contains_ids, NULL, contains_row},
+	{capture_asked, NULL, capture_blocks, capture_row},
 };
 
 enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
 _Static_assert(PARTS <= 32, "a plan has one bit for each part");
 
-/* The conditions that no index serves, and the times. */
-static void append_rest(sqlite3_str *sql, const struct query_filter *f, const char *first_ns)
+/* The conditions that no list serves, and the times. */
+static void append_rest(sqlite3_str *sql, const struct query_filter *f)
 {
 	if (f->community_id)
 		sqlite3_str_appendall(sql,
@@ -326,9 +397,9 @@ static void append_rest(sqlite3_str *sql, const struct query_filter *f, const ch
 				      " WHERE id = responder_id), responder_port) ="
 				      " :community_id");
 	if (f->has_since)
-		sqlite3_str_appendf(sql, " AND %s >= :since", first_ns);
+		sqlite3_str_appendall(sql, " AND first_ns >= :since");
 	if (f->has_until)
-		sqlite3_str_appendf(sql, " AND %s < :until", first_ns);
+		sqlite3_str_appendall(sql, " AND first_ns < :until");
 	if (f->has_min_duration)
 		sqlite3_str_appendall(sql, " AND duration_ns >= :min_duration");
 	if (f->has_max_duration)
@@ -337,13 +408,25 @@ static void append_rest(sqlite3_str *sql, const struct query_filter *f, const ch
 
 void query_plan_from(sqlite3_str *sql, const struct query_filter *f, const struct query_plan *plan)
 {
-	static const char *const from[] = {
-		[QUERY_BY_IDS] = "connections",
-		[QUERY_IN_TIME] = "connections INDEXED BY connections_first",
-		[QUERY_BY_SCAN] = "connections NOT INDEXED",
-	};
-
-	sqlite3_str_appendf(sql, "FROM %s WHERE 1", from[plan->way]);
+	switch (plan->way) {
+	case QUERY_BY_IDS:
+		sqlite3_str_appendall(sql, "FROM connections WHERE 1");
+		break;
+	case QUERY_EARLIEST:
+		sqlite3_str_appendall(sql, "FROM connections WHERE id IN"
+					   " (SELECT value FROM json_each(:chosen))");
+		break;
+	case QUERY_BY_BLOCKS:
+		sqlite3_str_appendf(sql,
+				    "FROM (SELECT value AS block FROM json_each(:chosen))"
+				    " CROSS JOIN connections ON connections.id BETWEEN block * %d"
+				    " AND block * %d + %d WHERE 1",
+				    BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE - 1);
+		break;
+	case QUERY_BY_SCAN:
+		sqlite3_str_appendall(sql, "FROM connections NOT INDEXED WHERE 1");
+		break;
+	}
 	for (size_t i = 0; i < PARTS; i++) {
 		if (!parts[i].asked(f))
 			continue;
@@ -356,106 +439,191 @@ void query_plan_from(sqlite3_str *sql, const struct query_filter *f, const struc
 			parts[i].row(sql, f);
 		}
 	}
-	append_rest(sql, f, plan->way == QUERY_BY_IDS ? "+first_ns" : "first_ns");
+	append_rest(sql, f);
 }
 
 void query_plan_order(sqlite3_str *sql, const struct query_filter *f, const struct query_plan *plan)
 {
+	(void)plan;
 	if (f->limit > 0)
-		sqlite3_str_appendf(sql, " ORDER BY %sfirst_ns, id LIMIT :limit",
-				    plan->way == QUERY_IN_TIME ? "" : "+");
+		sqlite3_str_appendall(sql, " ORDER BY first_ns, id LIMIT :limit");
+}
+
+void query_plan_bind(const struct query_plan *plan, sqlite3_stmt *statement)
+{
+	int place = sqlite3_bind_parameter_index(statement, ":chosen");
+
+	if (place > 0)
+		sqlite3_bind_text(statement, place, plan->chosen, -1, SQLITE_TRANSIENT);
+}
+
+void query_plan_free(struct query_plan *plan)
+{
+	sqlite3_free(plan->chosen);
+	plan->chosen = NULL;
 }
 
 /* ---- which way ---- */
 
-/* One number; -1 where the statement gives none; false with err. */
-static bool number_of(sqlite3 *db, const struct query_filter *f, const struct filter_ranges *ranges,
-		      sqlite3_str *sql, int64_t edge, int64_t *number, struct error *err)
+/* A count; sql is finished. */
+static bool count_of(const struct looking *l, const struct query_plan *plan, sqlite3_str *sql,
+		     uint64_t *count, struct error *err)
 {
 	char *text = sqlite3_str_finish(sql);
 	sqlite3_stmt *s = NULL;
-	int step = SQLITE_ERROR, place;
+	int step = SQLITE_ERROR;
 
-	*number = -1;
 	if (!text)
 		return error_set(err, "out of memory");
-	if (sqlite3_prepare_v2(db, text, -1, &s, NULL) == SQLITE_OK) {
-		filter_bind(s, f, ranges);
-		place = sqlite3_bind_parameter_index(s, ":edge");
-		if (place > 0)
-			sqlite3_bind_int64(s, place, edge);
+	if (sqlite3_prepare_v2(l->db, text, -1, &s, NULL) == SQLITE_OK) {
+		filter_bind(s, l->filter, l->ranges);
+		query_plan_bind(plan, s);
 		step = sqlite3_step(s);
 	}
 	if (step == SQLITE_ROW)
-		*number = sqlite3_column_int64(s, 0);
-	else if (step != SQLITE_DONE)
-		error_set(err, "%s", sqlite3_errmsg(db));
+		*count = (uint64_t)sqlite3_column_int64(s, 0);
+	else
+		error_set(err, "%s", sqlite3_errmsg(l->db));
 	sqlite3_finalize(s);
 	sqlite3_free(text);
-	return step == SQLITE_ROW || step == SQLITE_DONE;
+	return step == SQLITE_ROW;
 }
 
-static bool is_rare(sqlite3 *db, const struct query_filter *f, const struct filter_ranges *ranges,
-		    const struct part *part, bool *rare, struct error *err)
+static bool is_rare(const struct looking *l, const struct part *part, bool *rare, struct error *err)
 {
-	uint64_t most = f->rare_max > 0 ? f->rare_max : RARE_MAX;
-	sqlite3_str *sql = sqlite3_str_new(db);
-	int64_t count;
+	uint64_t most = l->filter->rare_max > 0 ? l->filter->rare_max : RARE_MAX, count;
+	static const struct query_plan none = {.way = QUERY_BY_IDS};
+	sqlite3_str *sql = sqlite3_str_new(l->db);
 
 	sqlite3_str_appendall(sql, "SELECT count(*) FROM (");
-	part->ids(sql, f);
+	part->ids(sql, l->filter);
 	sqlite3_str_appendf(sql, " LIMIT %llu)", (unsigned long long)most);
-	if (!number_of(db, f, ranges, sql, 0, &count, err))
+	if (!count_of(l, &none, sql, &count, err))
 		return false;
-	*rare = (uint64_t)count < most;
+	*rare = count < most;
 	return true;
 }
 
-/* Do the earliest ones hold enough? Otherwise a walk may go on for long, and sorting is better. */
-static bool is_met_early(sqlite3 *db, const struct query_filter *f,
-			 const struct filter_ranges *ranges, bool *early, struct error *err)
+static bool find_rare(const struct looking *l, struct query_plan *plan, struct error *err)
 {
-	const struct query_filter times = {.has_since = f->has_since, .has_until = f->has_until};
-	const struct query_plan walk = {.way = QUERY_IN_TIME};
-	sqlite3_str *sql = sqlite3_str_new(db);
-	int64_t edge, count;
-
-	sqlite3_str_appendall(sql, "SELECT first_ns ");
-	query_plan_from(sql, &times, &walk);
-	sqlite3_str_appendf(sql, " ORDER BY first_ns LIMIT 1 OFFSET %d", SAMPLE);
-	if (!number_of(db, f, ranges, sql, 0, &edge, err))
-		return false;
-	*early = edge == -1;
-	if (*early)
-		return true;
-	sql = sqlite3_str_new(db);
-	sqlite3_str_appendall(sql, "SELECT count(*) FROM (SELECT 1 ");
-	query_plan_from(sql, f, &walk);
-	sqlite3_str_appendall(sql, " AND first_ns <= :edge LIMIT :limit)");
-	if (!number_of(db, f, ranges, sql, edge, &count, err))
-		return false;
-	*early = (uint64_t)count >= f->limit;
-	return true;
-}
-
-bool query_plan_make(sqlite3 *db, const struct query_filter *f, const struct filter_ranges *ranges,
-		     struct query_plan *plan, struct error *err)
-{
-	bool early = false;
-
-	*plan = (struct query_plan){.way = QUERY_BY_SCAN};
 	for (size_t i = 0; i < PARTS; i++) {
 		bool rare = false;
 
-		if (parts[i].asked(f) && !is_rare(db, f, ranges, &parts[i], &rare, err))
+		if (parts[i].ids && parts[i].asked(l->filter) && !is_rare(l, &parts[i], &rare, err))
 			return false;
 		plan->rare |= (uint32_t)rare << i;
 	}
 	if (plan->rare != 0)
 		plan->way = QUERY_BY_IDS;
-	else if (f->limit > 0 && !is_met_early(db, f, ranges, &early, err))
-		return false;
-	else if (early || f->has_since || f->has_until)
-		plan->way = QUERY_IN_TIME;
 	return true;
+}
+
+/* By when their connections began and how long they lasted. */
+static bool times_fit(const struct query_filter *f, const struct block_range *b)
+{
+	return (!f->has_since || b->first_max_ns >= f->since_ns) &&
+	       (!f->has_until || b->first_ns < f->until_ns) &&
+	       (!f->has_min_duration || b->duration_max_ns >= f->min_duration_ns) &&
+	       (!f->has_max_duration || b->duration_min_ns <= f->max_duration_ns);
+}
+
+static bool find_blocks(struct looking *l, struct error *err)
+{
+	struct block_search *search = &l->search;
+
+	if (!block_search_open(search, l->db, err))
+		return false;
+	for (size_t i = 0; i < search->count; i++)
+		search->fits[i] = times_fit(l->filter, &search->block[i]);
+	for (size_t i = 0; i < PARTS; i++)
+		if (parts[i].blocks && parts[i].asked(l->filter) &&
+		    !parts[i].blocks(l, search->fits, err))
+			return false;
+	return true;
+}
+
+/* Do the earliest so many hold enough, or all there are? If so, the plan names them. */
+static bool try_earliest(const struct looking *l, struct query_plan *plan, size_t room,
+			 bool *enough, struct error *err)
+{
+	struct block_start *starts = malloc(room * sizeof(*starts));
+	uint64_t found = 0;
+	size_t count;
+	bool all, good;
+	sqlite3_str *sql;
+
+	if (!starts)
+		return error_set(err, "out of memory");
+	good = block_search_earliest(&l->search, starts, room, &count, &all, err);
+	query_plan_free(plan);
+	plan->way = QUERY_EARLIEST;
+	if (good)
+		good = (plan->chosen = block_search_ids(starts, count)) ||
+		       error_set(err, "out of memory");
+	free(starts);
+	*enough = good && all;
+	if (!good || all)
+		return good;
+	sql = sqlite3_str_new(l->db);
+	sqlite3_str_appendall(sql, "SELECT count(*) FROM (SELECT 1 ");
+	query_plan_from(sql, l->filter, plan);
+	sqlite3_str_appendall(sql, " LIMIT :limit)");
+	if (!count_of(l, plan, sql, &found, err))
+		return false;
+	*enough = found >= l->filter->limit;
+	return true;
+}
+
+static bool find_earliest(const struct looking *l, struct query_plan *plan, bool *enough,
+			  struct error *err)
+{
+	uint64_t limit = l->filter->limit;
+	size_t room = EARLIEST_MIN;
+
+	*enough = false;
+	if (limit == 0 || limit > EARLIEST_MAX / 4)
+		return true;
+	while (room < 4 * limit)
+		room *= 4;
+	for (; !*enough && room <= EARLIEST_MAX; room *= 4)
+		if (!try_earliest(l, plan, room, enough, err))
+			return false;
+	return true;
+}
+
+static bool plan_by_blocks(struct looking *l, struct query_plan *plan, struct error *err)
+{
+	bool enough = false;
+	size_t fitting, few = l->filter->rare_max > 0 ? 0 : BLOCKS_FEW;
+
+	if (!find_blocks(l, err))
+		return false;
+	fitting = block_search_fitting(&l->search);
+	if (fitting > few && !find_earliest(l, plan, &enough, err))
+		return false;
+	if (enough)
+		return true;
+	query_plan_free(plan);
+	plan->way = QUERY_BY_SCAN;
+	if (fitting == l->search.count && fitting > few)
+		return true;
+	plan->way = QUERY_BY_BLOCKS;
+	plan->chosen = block_search_blocks(&l->search);
+	return plan->chosen || error_set(err, "out of memory");
+}
+
+bool query_plan_make(sqlite3 *db, const struct query_filter *f, const struct filter_ranges *ranges,
+		     struct query_plan *plan, struct error *err)
+{
+	struct looking l = {.db = db, .filter = f, .ranges = ranges};
+	bool good;
+
+	*plan = (struct query_plan){.way = QUERY_BY_SCAN};
+	if (!find_rare(&l, plan, err))
+		return false;
+	if (plan->rare != 0)
+		return true;
+	good = plan_by_blocks(&l, plan, err);
+	block_search_close(&l.search);
+	return good;
 }

@@ -130,6 +130,7 @@ static const char drop_all_sql[] =
 	"DELETE FROM reuses; DELETE FROM resets; DELETE FROM silences; DELETE FROM losses; DELETE "
 	"FROM connections;"
 	"DELETE FROM summaries; DELETE FROM finding_summaries;"
+	"DELETE FROM block_values; DELETE FROM blocks;"
 	"DELETE FROM finding_details;"
 	"DELETE FROM hosts; DELETE FROM paths; DELETE FROM outcomes; DELETE FROM applications;";
 
@@ -162,7 +163,7 @@ static bool drop_connections(struct store *store, int64_t first, int64_t last, s
 	for (size_t i = 0; i < sizeof(drop_range_sql) / sizeof(drop_range_sql[0]); i++)
 		if (!run_with(store, drop_range_sql[i], first, last, err))
 			return false;
-	return true;
+	return blocks_drop_empty(store->file.db, first, last, err) || store_failed(store, err);
 }
 
 static bool drop_recording(struct store *store, int64_t id, int64_t first, int64_t last,
@@ -213,11 +214,9 @@ bool recording_drop_earlier(struct store *store, const struct recording *recordi
 bool recording_drop_orphans(struct store *store, struct error *err)
 {
 	static const char sql[] =
-		"DELETE FROM hosts WHERE"
-		" NOT EXISTS(SELECT 1 FROM connections WHERE initiator_id = hosts.id) AND"
-		" NOT EXISTS(SELECT 1 FROM connections WHERE responder_id = hosts.id);"
-		"DELETE FROM outcomes WHERE"
-		" NOT EXISTS(SELECT 1 FROM connections WHERE outcome_id = outcomes.id);"
+		"DELETE FROM hosts WHERE id NOT IN (SELECT initiator_id FROM connections"
+		" UNION SELECT responder_id FROM connections);"
+		"DELETE FROM outcomes WHERE id NOT IN (SELECT outcome_id FROM connections);"
 		"DELETE FROM paths WHERE id NOT IN"
 		" (SELECT path_id FROM connections WHERE path_id IS NOT NULL);"
 		"DELETE FROM applications WHERE id NOT IN"

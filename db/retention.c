@@ -2,10 +2,11 @@
 
 #include <stddef.h>
 
+#include "db/block_search.h"
 #include "db/schema.h"
 #include "db/summaries.h"
 
-enum { STEP_MIN = 500, STEP_MAX = 20000, HOSTS_STEP = 2000, PAGES_STEP = 2000 };
+enum { STEP_MIN = 500, STEP_MAX = 20000, HOSTS_STEP = 2000, PAGES_STEP = 2000, BLOCKS_MORE = 8 };
 /* Hosts and the other dictionaries are looked at when this many connections have gone, and about a tenth of those
  * there are: that many bytes each. So the looking, which visits all rows, costs little of what deleting does. */
 enum { ORPHANS_EVERY = 20000, ORPHANS_BYTES = 1500 };
@@ -29,18 +30,47 @@ int64_t retention_bytes(sqlite3 *db)
 	return (pages - spare) * number(db, "PRAGMA page_size");
 }
 
-/* The oldest ones by their first segment; ended: only those whose last one is older than :before, too. */
+/* Of the blocks in which something has ended longest ago, those rows that began longest ago, and ended before
+ * :before. So many blocks hold :count rows, if not all of them fit. */
 static bool choose(sqlite3 *db, int64_t before_ns, uint64_t count, struct error *err)
 {
-	char sql[512];
+	char sql[768];
 
-	sqlite3_snprintf(sizeof(sql), sql,
-			 "CREATE TEMP TABLE IF NOT EXISTS expired(id INTEGER PRIMARY KEY);"
-			 "DELETE FROM temp.expired;"
-			 "INSERT INTO temp.expired SELECT id FROM connections"
-			 " WHERE first_ns < %lld AND first_ns + duration_ns < %lld"
-			 " ORDER BY first_ns LIMIT %llu",
-			 (long long)before_ns, (long long)before_ns, (unsigned long long)count);
+	sqlite3_snprintf(
+		sizeof(sql), sql,
+		"CREATE TEMP TABLE IF NOT EXISTS expired(id INTEGER PRIMARY KEY);"
+		"DELETE FROM temp.expired;"
+		"INSERT INTO temp.expired SELECT c.id FROM (SELECT id AS block FROM blocks"
+		" WHERE last_ns < %lld ORDER BY last_ns, id LIMIT %llu)"
+		" CROSS JOIN connections AS c ON c.id BETWEEN block * %d AND block * %d + %d"
+		" WHERE c.first_ns < %lld AND c.first_ns + c.duration_ns < %lld"
+		" ORDER BY c.first_ns LIMIT %llu",
+		(long long)before_ns, (unsigned long long)count / BLOCK_SIZE + BLOCKS_MORE,
+		BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE - 1, (long long)before_ns, (long long)before_ns,
+		(unsigned long long)count);
+	return schema_run(db, sql, err);
+}
+
+/* What is left in the blocks of those that went: nothing, or what ends later. */
+static bool settle_blocks(sqlite3 *db, struct error *err)
+{
+	char sql[768];
+
+	sqlite3_snprintf(
+		sizeof(sql), sql,
+		"CREATE TEMP TABLE IF NOT EXISTS touched(id INTEGER PRIMARY KEY, last_ns INTEGER);"
+		"DELETE FROM temp.touched;"
+		"INSERT INTO temp.touched SELECT block, (SELECT min(first_ns + duration_ns) FROM"
+		" connections AS c WHERE c.id BETWEEN block * %d AND block * %d + %d)"
+		" FROM (SELECT DISTINCT id / %d AS block FROM temp.expired);"
+		"UPDATE blocks SET last_ns = t.last_ns FROM temp.touched AS t WHERE blocks.id = "
+		"t.id"
+		" AND t.last_ns IS NOT NULL;"
+		"DELETE FROM blocks WHERE id IN (SELECT id FROM temp.touched WHERE last_ns IS "
+		"NULL);"
+		"DELETE FROM block_values WHERE kind IN (0, 1, 2, 3, 4, 5, 6, 7) AND block_id IN"
+		" (SELECT id FROM temp.touched WHERE last_ns IS NULL)",
+		BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE - 1, BLOCK_SIZE);
 	return schema_run(db, sql, err);
 }
 
@@ -65,6 +95,8 @@ static bool expire(struct retention *r, sqlite3 *db, int64_t before_ns, uint64_t
 	    !schema_run(db, delete_sql, err))
 		return false;
 	gone = sqlite3_changes64(db); /* of the last statement */
+	if (gone > 0 && !settle_blocks(db, err))
+		return false;
 	r->expired += (uint64_t)gone;
 	r->since_orphans += (uint64_t)gone;
 	return true;
@@ -74,6 +106,41 @@ static bool orphans_due(const struct retention *r, sqlite3 *db)
 {
 	return r->since_orphans >= ORPHANS_EVERY &&
 	       r->since_orphans >= (uint64_t)retention_bytes(db) / ORPHANS_BYTES;
+}
+
+static bool named_hosts(struct id_set *named, sqlite3 *db, struct error *err)
+{
+	struct block_search search;
+	bool good = block_search_open(&search, db, err) &&
+		    block_search_named(&search, BLOCK_INITIATORS, named, err) &&
+		    block_search_named(&search, BLOCK_RESPONDERS, named, err);
+
+	block_search_close(&search);
+	return good;
+}
+
+/* Those of the range that no block names. */
+static bool drop_hosts(struct retention *r, sqlite3 *db, struct error *err)
+{
+	struct id_set named = {0};
+	sqlite3_stmt *drop = NULL;
+	bool good = named_hosts(&named, db, err);
+
+	if (good &&
+	    sqlite3_prepare_v2(db, "DELETE FROM hosts WHERE id = ?1", -1, &drop, NULL) != SQLITE_OK)
+		good = error_set(err, "%s", sqlite3_errmsg(db));
+	for (int64_t id = r->orphan_from; good && id < r->orphan_from + HOSTS_STEP; id++) {
+		if (id_set_has(&named, id))
+			continue;
+		sqlite3_bind_int64(drop, 1, id);
+		good = sqlite3_step(drop) == SQLITE_DONE ||
+		       error_set(err, "%s", sqlite3_errmsg(db));
+		r->hosts_changed = r->hosts_changed || sqlite3_changes64(db) > 0;
+		sqlite3_reset(drop);
+	}
+	sqlite3_finalize(drop);
+	id_set_free(&named);
+	return good;
 }
 
 /* Hosts that no connection names any more, a range of ids a step; the other dictionaries are small, but for
@@ -90,7 +157,6 @@ static bool drop_orphans(struct retention *r, sqlite3 *db, struct error *err)
 		" WHERE recording_id NOT IN (SELECT id FROM recordings));"
 		"DELETE FROM captures WHERE recording_id NOT IN (SELECT id FROM recordings);"
 		"DELETE FROM decode_counts WHERE recording_id NOT IN (SELECT id FROM recordings);";
-	char sql[400];
 
 	if (!r->orphans && !orphans_due(r, db))
 		return true;
@@ -99,14 +165,8 @@ static bool drop_orphans(struct retention *r, sqlite3 *db, struct error *err)
 		r->since_orphans = 0;
 		r->orphan_from = 0;
 	}
-	sqlite3_snprintf(sizeof(sql), sql,
-			 "DELETE FROM hosts WHERE id BETWEEN %lld AND %lld"
-			 " AND NOT EXISTS(SELECT 1 FROM connections WHERE initiator_id = hosts.id)"
-			 " AND NOT EXISTS(SELECT 1 FROM connections WHERE responder_id = hosts.id)",
-			 (long long)r->orphan_from, (long long)r->orphan_from + HOSTS_STEP - 1);
-	if (!schema_run(db, sql, err))
+	if (!drop_hosts(r, db, err))
 		return false;
-	r->hosts_changed = r->hosts_changed || sqlite3_changes64(db) > 0;
 	r->orphan_from += HOSTS_STEP;
 	if (r->orphan_from <= number(db, "SELECT max(id) FROM hosts"))
 		return true;
@@ -147,9 +207,8 @@ bool retention_due(const struct retention *r, sqlite3 *db, int64_t now_ns)
 	if (r->keep_ns == 0)
 		return false;
 	sqlite3_snprintf(sizeof(sql), sql,
-			 "SELECT EXISTS(SELECT 1 FROM connections WHERE first_ns < %lld"
-			 " AND first_ns + duration_ns < %lld)",
-			 (long long)(now_ns - r->keep_ns), (long long)(now_ns - r->keep_ns));
+			 "SELECT EXISTS(SELECT 1 FROM blocks WHERE last_ns < %lld)",
+			 (long long)(now_ns - r->keep_ns));
 	return number(db, sql) == 1;
 }
 

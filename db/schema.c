@@ -3,6 +3,7 @@
 
 #include "analyzer/finding.h"
 #include "db/alert_rows.h"
+#include "db/blocks.h"
 #include "db/schema_tables.h"
 #include "db/summaries.h"
 
@@ -54,29 +55,26 @@ static const struct schema_step schema_steps[] = {
 	{4, "ALTER TABLE connections_4 RENAME TO connections"},
 	/* what it held is of a run that is over */
 	{5, "DROP TABLE IF EXISTS open_connections"},
+	/* blocks take the place of the indexes of connections */
+	{6, "DROP INDEX IF EXISTS connections_first"},
+	{6, "DROP INDEX IF EXISTS connections_outcome"},
+	{6, "DROP INDEX IF EXISTS connections_initiator"},
+	{6, "DROP INDEX IF EXISTS connections_responder"},
+	{6, "DROP INDEX IF EXISTS connections_path"},
+	{6, "DROP INDEX IF EXISTS connections_application"},
 };
 
 static const char *const index_names[] = {
-	"connections_first",     "connections_outcome", "connections_initiator",
-	"connections_responder", "findings_code",       "hosts_address",
-	"mark_hits_mark",        "connections_path",    "connections_application",
+	"findings_code",
+	"hosts_address",
+	"mark_hits_mark",
 	"findings_worse",
 };
 
 static const char index_sql[] =
-	"CREATE INDEX IF NOT EXISTS connections_first ON connections(first_ns);"
-	"CREATE INDEX IF NOT EXISTS connections_outcome ON connections(outcome_id);"
-	"CREATE INDEX IF NOT EXISTS connections_initiator"
-	" ON connections(initiator_id, initiator_port);"
-	"CREATE INDEX IF NOT EXISTS connections_responder"
-	" ON connections(responder_id, responder_port);"
 	"CREATE INDEX IF NOT EXISTS findings_code ON finding_rows(code_id);"
 	"CREATE INDEX IF NOT EXISTS hosts_address ON hosts(address);"
 	"CREATE INDEX IF NOT EXISTS mark_hits_mark ON mark_hits(mark_id);"
-	"CREATE INDEX IF NOT EXISTS connections_path ON connections(path_id)"
-	" WHERE path_id IS NOT NULL;"
-	"CREATE INDEX IF NOT EXISTS connections_application ON connections(application_id)"
-	" WHERE application_id IS NOT NULL;"
 	"CREATE INDEX IF NOT EXISTS findings_worse ON finding_rows(severity) WHERE severity > 0;";
 
 bool schema_run(sqlite3 *db, const char *sql, struct error *err)
@@ -94,7 +92,7 @@ static bool pragma_set(sqlite3 *db, const char *name, int value, struct error *e
 	return schema_run(db, sql, err);
 }
 
-enum { ALERTS_SINCE = 3 };
+enum { ALERTS_SINCE = 3, SUMMARIES_SINCE = 4 };
 
 /* Those that came with one version. */
 static bool create_tables(sqlite3 *db, int version, struct error *err)
@@ -138,13 +136,16 @@ static int version_of(sqlite3 *db)
 
 bool schema_migrate(sqlite3 *db, struct error *err)
 {
+	int before = version_of(db);
+
 	if (!schema_drop_views(db, err))
 		return false;
-	for (int version = version_of(db) + 1; version <= SCHEMA_VERSION; version++)
+	for (int version = before + 1; version <= SCHEMA_VERSION; version++)
 		if (!take_steps(db, version, err) || !create_tables(db, version, err))
 			return false;
 	return schema_create_views(db, err) && schema_create_indexes(db, err) &&
-	       summaries_count_all(db, err) && pragma_set(db, "user_version", SCHEMA_VERSION, err);
+	       (before >= SUMMARIES_SINCE || summaries_count_all(db, err)) &&
+	       blocks_fill(db, err) && pragma_set(db, "user_version", SCHEMA_VERSION, err);
 }
 
 bool schema_add_finding_codes(sqlite3 *db, struct error *err)

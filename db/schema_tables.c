@@ -301,6 +301,22 @@ const struct schema_table schema_tables[] = {
 	    " id INTEGER PRIMARY KEY,"
 	    " text TEXT NOT NULL UNIQUE"
 	    ") STRICT"},
+
+	{6, "CREATE TABLE blocks("
+	    " id INTEGER PRIMARY KEY,"
+	    " first_ns INTEGER NOT NULL,"
+	    " first_max_ns INTEGER NOT NULL,"
+	    " last_ns INTEGER NOT NULL,"
+	    " duration_min_ns INTEGER NOT NULL,"
+	    " duration_max_ns INTEGER NOT NULL"
+	    ") STRICT"},
+
+	{6, "CREATE TABLE block_values("
+	    " kind INTEGER NOT NULL,"
+	    " block_id INTEGER NOT NULL REFERENCES blocks(id) ON DELETE CASCADE,"
+	    " list BLOB NOT NULL,"
+	    " PRIMARY KEY(kind, block_id)"
+	    ") STRICT, WITHOUT ROWID"},
 };
 
 const size_t schema_table_count = sizeof(schema_tables) / sizeof(schema_tables[0]);

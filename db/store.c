@@ -32,10 +32,12 @@ struct store *store_open(const char *path, enum store_mode mode, struct error *e
 		store->dictionaries = dictionaries_new(store->file.db, err);
 		store->summaries = summaries_new(store->file.db, err);
 		store->feed = row_feed_new(store->file.db, err);
+		store->blocks = blocks_new(store->file.db, err);
 	}
 	if (!community_id_register(store->file.db))
 		good = error_set(err, "out of memory");
-	if (mode == STORE_WRITE && (!store->dictionaries || !store->summaries || !store->feed))
+	if (mode == STORE_WRITE &&
+	    (!store->dictionaries || !store->summaries || !store->feed || !store->blocks))
 		good = false;
 	if (!good) {
 		store_close(store);
@@ -53,6 +55,7 @@ void store_close(struct store *store)
 	summaries_free(store->summaries);
 	again_free(store->again);
 	row_feed_free(store->feed);
+	blocks_free(store->blocks);
 	for (int i = 0; i < STORE_STATEMENTS; i++)
 		sqlite3_finalize(store->statement[i]);
 	database_file_close(&store->file);
@@ -97,6 +100,8 @@ void store_rollback(struct store *store)
 	again_forget(store->again);
 	if (store->feed)
 		row_feed_forget(store->feed);
+	if (store->blocks)
+		blocks_forget(store->blocks);
 	if (!sqlite3_get_autocommit(store->file.db))
 		sqlite3_exec(store->file.db, "ROLLBACK", NULL, NULL, NULL);
 }
@@ -151,6 +156,7 @@ static bool begin(struct store *store, const struct recording *recording, struct
 	if (!dictionaries_begin(store->dictionaries, err))
 		return store_failed(store, err);
 	summaries_begin(store->summaries, store->recording_id);
+	blocks_forget(store->blocks);
 	return connection_prepare(store, err);
 }
 

@@ -2,6 +2,7 @@
 #ifndef LASTACK_DB_STORE_PRIVATE_H
 #define LASTACK_DB_STORE_PRIVATE_H
 
+#include "db/blocks.h"
 #include "db/database_file.h"
 #include "db/dictionary.h"
 #include "db/row_feed.h"
@@ -31,6 +32,7 @@ struct store {
 	struct summaries *summaries;
 	struct again *again; /* owned; NULL until it is needed */
 	struct row_feed *feed;
+	struct blocks *blocks;
 	sqlite3_stmt *statement[STORE_STATEMENTS];
 	unsigned added;     /* bits of the statements that the last connection needed */
 	uint8_t *ladder;    /* owned; packing room */
@@ -77,6 +79,7 @@ bool connection_prepare(struct store *store, struct error *err);
 bool connection_add(struct store *store, const struct verdict *verdict, struct error *err);
 /* The same, but the row itself goes to the table with others: at connection_flush at the latest. */
 bool connection_put(struct store *store, const struct verdict *verdict, struct error *err);
+/* Before a commit: writes what waits, rows and the blocks they are in. */
 bool connection_flush(struct store *store, struct error *err);
 /* Of a verdict that is told again, settled: its row is there already. */
 bool connection_settle(struct store *store, const struct verdict *verdict, struct error *err);

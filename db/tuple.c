@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/block_search.h"
+
 enum { END_SIZE = 128 };
 
 static bool port_parse(const char *text, uint16_t *port)
@@ -56,35 +58,104 @@ bool tuple_parse(const char *text, struct tuple *tuple, struct error *err)
 			 text);
 }
 
-static void bind_end(sqlite3_stmt *s, int first, const struct tuple_end *end)
+/* The blocks that can hold a connection between the two, whoever began it: a JSON array from sqlite3_malloc.
+ * Hosts are ids here; 0: there is no such host. */
+static bool find_blocks(sqlite3 *db, const int64_t host[2], const uint16_t port[2], char **blocks,
+			struct error *err)
 {
-	sqlite3_bind_blob(s, first, end->address.low, ADDRESS_KEY_SIZE, SQLITE_STATIC);
-	sqlite3_bind_int(s, first + 1, end->address.version);
-	sqlite3_bind_int(s, first + 2, end->port);
+	struct block_search search;
+	bool good = block_search_open(&search, db, err), *swapped = NULL;
+
+	*blocks = NULL;
+	if (good && !(swapped = malloc(search.count + 1)))
+		good = error_set(err, "out of memory");
+	if (good)
+		memcpy(swapped, search.fits, search.count);
+	for (int way = 0; good && way < 2; way++) {
+		bool *fits = way == 0 ? search.fits : swapped;
+
+		good = block_search_value(&search, BLOCK_INITIATORS, host[way], fits, err) &&
+		       block_search_value(&search, BLOCK_RESPONDERS, host[!way], fits, err) &&
+		       block_search_value(&search, BLOCK_INITIATOR_PORTS, port[way], fits, err) &&
+		       block_search_value(&search, BLOCK_RESPONDER_PORTS, port[!way], fits, err);
+	}
+	for (size_t i = 0; good && i < search.count; i++)
+		search.fits[i] |= swapped[i];
+	if (good && !(*blocks = block_search_blocks(&search)))
+		good = error_set(err, "out of memory");
+	free(swapped);
+	block_search_close(&search);
+	return good;
+}
+
+static bool find_host(sqlite3 *db, const struct tuple_end *end, int64_t *id, struct error *err)
+{
+	sqlite3_stmt *s = NULL;
+	int step = SQLITE_ERROR;
+
+	*id = 0;
+	if (sqlite3_prepare_v2(db, "SELECT id FROM hosts WHERE key = ?1 AND version = ?2", -1, &s,
+			       NULL) == SQLITE_OK) {
+		sqlite3_bind_blob(s, 1, end->address.low, ADDRESS_KEY_SIZE, SQLITE_STATIC);
+		sqlite3_bind_int(s, 2, end->address.version);
+		step = sqlite3_step(s);
+	}
+	if (step == SQLITE_ROW)
+		*id = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return step == SQLITE_ROW || step == SQLITE_DONE ||
+	       error_set(err, "%s", sqlite3_errmsg(db));
+}
+
+/* Rows of connections in the blocks ?1 between host ?2, port ?3, and host ?4, port ?5. */
+#define BETWEEN_ENDS                                                                     \
+	" FROM (SELECT value AS block FROM json_each(?1)) CROSS JOIN connections AS n"   \
+	" ON n.id BETWEEN block * 256 AND block * 256 + 255"                             \
+	" WHERE ((n.initiator_id = ?2 AND n.initiator_port = ?3 AND n.responder_id = ?4" \
+	" AND n.responder_port = ?5) OR (n.initiator_id = ?4 AND n.initiator_port = ?5"  \
+	" AND n.responder_id = ?2 AND n.responder_port = ?3))"
+_Static_assert(BLOCK_SIZE == 256, "the statement knows it");
+
+static sqlite3_stmt *prepare_between(sqlite3 *db, const char *sql, const int64_t host[2],
+				     const uint16_t port[2], struct error *err)
+{
+	sqlite3_stmt *s = NULL;
+	char *blocks;
+
+	if (!find_blocks(db, host, port, &blocks, err))
+		return NULL;
+	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK) {
+		error_set(err, "%s", sqlite3_errmsg(db));
+		sqlite3_free(blocks);
+		return NULL;
+	}
+	sqlite3_bind_text(s, 1, blocks, -1, sqlite3_free);
+	for (int end = 0; end < 2; end++) {
+		sqlite3_bind_int64(s, 2 + 2 * end, host[end]);
+		sqlite3_bind_int(s, 3 + 2 * end, port[end]);
+	}
+	return s;
 }
 
 bool tuple_find(struct store *store, const struct tuple *tuple, int64_t **ids, size_t *count,
 		struct error *err)
 {
-	static const char sql[] =
-		"WITH one AS (SELECT id FROM hosts WHERE key = ?1 AND version = ?2),"
-		" other AS (SELECT id FROM hosts WHERE key = ?4 AND version = ?5)"
-		" SELECT id, first_ns FROM connections WHERE initiator_id IN one"
-		" AND initiator_port = ?3 AND responder_id IN other AND responder_port = ?6"
-		" UNION SELECT id, first_ns FROM connections WHERE initiator_id IN other"
-		" AND initiator_port = ?6 AND responder_id IN one AND responder_port = ?3"
-		" ORDER BY first_ns, id";
+	static const char sql[] = "SELECT n.id" BETWEEN_ENDS " ORDER BY n.first_ns, n.id";
+	const uint16_t port[2] = {tuple->end[0].port, tuple->end[1].port};
 	sqlite3 *db = store_handle(store);
+	int64_t host[2];
 	sqlite3_stmt *s;
 	int step;
 	bool good = true;
 
 	*ids = NULL;
 	*count = 0;
-	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK)
-		return error_set(err, "%s", sqlite3_errmsg(db));
-	bind_end(s, 1, &tuple->end[0]);
-	bind_end(s, 4, &tuple->end[1]);
+	if (!find_host(db, &tuple->end[0], &host[0], err) ||
+	    !find_host(db, &tuple->end[1], &host[1], err))
+		return false;
+	s = prepare_between(db, sql, host, port, err);
+	if (!s)
+		return false;
 	while (good && (step = sqlite3_step(s)) == SQLITE_ROW) {
 		int64_t *bigger = realloc(*ids, (*count + 1) * sizeof(**ids));
 
@@ -106,26 +177,55 @@ bool tuple_find(struct store *store, const struct tuple *tuple, int64_t **ids, s
 	return good;
 }
 
+/* The ends of a connection; *there: it is in the database. */
+static bool ends_of(sqlite3 *db, int64_t id, int64_t host[2], uint16_t port[2], bool *there,
+		    struct error *err)
+{
+	static const char sql[] = "SELECT initiator_id, initiator_port, responder_id,"
+				  " responder_port FROM connections WHERE id = ?1";
+	sqlite3_stmt *s = NULL;
+	int step = SQLITE_ERROR;
+
+	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK) {
+		sqlite3_bind_int64(s, 1, id);
+		step = sqlite3_step(s);
+	}
+	*there = step == SQLITE_ROW;
+	for (int end = 0; *there && end < 2; end++) {
+		host[end] = sqlite3_column_int64(s, 2 * end);
+		port[end] = (uint16_t)sqlite3_column_int(s, 2 * end + 1);
+	}
+	sqlite3_finalize(s);
+	return step == SQLITE_ROW || step == SQLITE_DONE ||
+	       error_set(err, "%s", sqlite3_errmsg(db));
+}
+
 bool tuple_next(struct store *store, int64_t id, int64_t *next, struct error *err)
 {
 	static const char sql[] =
-		"SELECT n.id FROM connections AS c JOIN captures AS p ON p.id = c.capture_id"
-		" JOIN connections AS n ON n.id <> c.id AND ("
-		"(n.initiator_id = c.initiator_id AND n.initiator_port = c.initiator_port"
-		" AND n.responder_id = c.responder_id AND n.responder_port = c.responder_port) OR "
-		"(n.initiator_id = c.responder_id AND n.initiator_port = c.responder_port"
-		" AND n.responder_id = c.initiator_id AND n.responder_port = c.initiator_port))"
-		" JOIN captures AS q ON q.id = n.capture_id AND q.recording_id = p.recording_id"
-		" WHERE c.id = ?1 AND n.path_id IS c.path_id AND (q.position, n.first_packet) >"
-		" (p.position, c.first_packet) ORDER BY q.position, n.first_packet LIMIT 1";
+		"WITH c AS (SELECT c.path_id, c.first_packet, p.recording_id, p.position"
+		" FROM connections AS c JOIN captures AS p ON p.id = c.capture_id WHERE c.id = ?6)"
+		" SELECT n.id FROM (SELECT n.id, n.path_id, n.capture_id,"
+		" n.first_packet" BETWEEN_ENDS " AND n.id <> ?6) AS n"
+		" JOIN captures AS q ON q.id = n.capture_id JOIN c ON q.recording_id ="
+		" c.recording_id WHERE n.path_id IS c.path_id AND (q.position, n.first_packet) >"
+		" (c.position, c.first_packet) ORDER BY q.position, n.first_packet LIMIT 1";
 	sqlite3 *db = store_handle(store);
+	int64_t host[2];
+	uint16_t port[2];
 	sqlite3_stmt *s;
+	bool there;
 	int step;
 
 	*next = 0;
-	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK)
-		return error_set(err, "%s", sqlite3_errmsg(db));
-	sqlite3_bind_int64(s, 1, id);
+	if (!ends_of(db, id, host, port, &there, err))
+		return false;
+	if (!there)
+		return true;
+	s = prepare_between(db, sql, host, port, err);
+	if (!s)
+		return false;
+	sqlite3_bind_int64(s, 6, id);
 	step = sqlite3_step(s);
 	if (step == SQLITE_ROW)
 		*next = sqlite3_column_int64(s, 0);

@@ -212,6 +212,7 @@ struct diagnoses *diagnoses_read(sqlite3 *db, const int64_t *recordings, size_t 
 		walk_no_memory(&w);
 		return NULL;
 	}
+	arc4random_buf(w.counts.key, sizeof(w.counts.key));
 	/* one transaction, so that all numbers are of the same moment */
 	good = !own || sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) == SQLITE_OK || walk_failed(&w);
 	good = good && (count > 0 || read_ids(&w, &ids)) && work(&w);
@@ -225,6 +226,7 @@ struct diagnoses *diagnoses_read(sqlite3 *db, const int64_t *recordings, size_t 
 	free(w.sample);
 	free(w.entry);
 	free(w.reuse);
+	party_counts_free(&w.counts);
 	if (good && !w.broken)
 		return w.out;
 	diagnoses_free(w.out);

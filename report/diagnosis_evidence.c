@@ -111,32 +111,6 @@ static bool find_clients(struct diagnosis_walk *w, size_t party, struct diagnosi
 	return good;
 }
 
-/* All connections of the service, or of the host as a client, in the recordings looked at. */
-static bool count_all(struct diagnosis_walk *w, int64_t host_id, uint16_t port, uint64_t *count)
-{
-	sqlite3_stmt *s = walk_prepare(
-		w, port ? "SELECT count(*) FROM connections WHERE responder_id = ?1 AND"
-			  " responder_port = ?2 AND id BETWEEN ?3 AND ?4"
-			: "SELECT count(*) FROM connections WHERE initiator_id = ?1"
-			  " AND id BETWEEN ?3 AND ?4");
-
-	*count = 0;
-	if (!s)
-		return false;
-	for (size_t i = 0; i < w->range_count; i++) {
-		sqlite3_bind_int64(s, 1, host_id);
-		if (port)
-			sqlite3_bind_int(s, 2, port);
-		sqlite3_bind_int64(s, 3, w->range[i][0]);
-		sqlite3_bind_int64(s, 4, w->range[i][1]);
-		if (walk_row(w, s))
-			*count += (uint64_t)sqlite3_column_int64(s, 0);
-		sqlite3_reset(s);
-	}
-	sqlite3_finalize(s);
-	return true;
-}
-
 static bool find_application(struct diagnosis_walk *w, const struct party_tally *tally, char **name)
 {
 	sqlite3_stmt *s;
@@ -166,9 +140,9 @@ bool diagnosis_parties(struct diagnosis_walk *w, size_t slot, struct diagnosis *
 						  .connections = tally->connections};
 		party->address = walk_address(w, tally->host_id);
 		if (!party->address || !find_application(w, tally, &party->application) ||
-		    !find_clients(w, top[i], party) ||
-		    !count_all(w, tally->host_id, tally->port, &party->of))
+		    !find_clients(w, top[i], party))
 			return false;
+		party->of = party_counts_of(&w->counts, tally->host_id, tally->port);
 		if (party->of < party->connections) /* the host was the called end, too */
 			party->of = 0;
 	}

@@ -7,6 +7,7 @@
 #define LASTACK_REPORT_DIAGNOSIS_PRIVATE_H
 
 #include "report/diagnosis.h"
+#include "report/party_counts.h"
 
 /* In the order of docs/diagnoses.md. */
 enum diagnosis_code {
@@ -195,6 +196,7 @@ struct diagnosis_walk {
 	size_t sample_count, sample_room;
 	struct time_wait_entry *entry;
 	size_t entry_count, entry_room;
+	struct party_counts counts;
 	struct reuse_tally *reuse;
 	size_t reuse_count, reuse_room;
 	const int64_t *recordings; /* all where recording_count is 0 */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/siphash.h"
+#include "db/block_search.h"
 #include "report/diagnosis_private.h"
 
 enum { SCAN_SERVICES = 16, SUSPECTS = 1 << 14 };
@@ -75,23 +76,49 @@ static bool keep_scanners(struct diagnosis_walk *w, const struct suspects *s)
 	return true;
 }
 
-/* Failed attempts are found by the index on outcomes: where there are few, this reads little. Their rows
- * are read in order of ids, not outcome by outcome, so that each page of the table is met once. */
+/* The outcomes of failed attempts. */
+#define FAILED_OUTCOMES                                                                            \
+	"SELECT id FROM outcomes WHERE teardown IN ('refused', 'unanswered', 'handshake_aborted'," \
+	" 'handshake_incomplete')"
+
+/* The blocks that can hold some of the range: a JSON array from sqlite3_malloc; NULL with err. */
+static char *failed_blocks(struct diagnosis_walk *w, const int64_t range[2])
+{
+	sqlite3_stmt *outcomes = walk_prepare(w, FAILED_OUTCOMES);
+	struct block_search search = {0};
+	struct id_set set = {0};
+	char *blocks = NULL;
+	bool good = outcomes && id_set_read(&set, outcomes, w->err) &&
+		    block_search_open(&search, w->db, w->err);
+
+	for (size_t i = 0; good && i < search.count; i++)
+		search.fits[i] = search.block[i].id >= block_of(range[0]) &&
+				 search.block[i].id <= block_of(range[1]);
+	good = good && block_search_values(&search, BLOCK_OUTCOMES, &set, search.fits, w->err);
+	if (good && !(blocks = block_search_blocks(&search)))
+		walk_no_memory(w);
+	block_search_close(&search);
+	id_set_free(&set);
+	return blocks;
+}
+
 static bool find_scanners(struct diagnosis_walk *w, const int64_t range[2])
 {
 	sqlite3_stmt *row = walk_prepare(
-		w, "SELECT initiator_id, responder_id, responder_port FROM connections"
-		   " WHERE id IN (SELECT id FROM connections WHERE outcome_id IN"
-		   " (SELECT id FROM outcomes WHERE teardown IN ('refused', 'unanswered',"
-		   " 'handshake_aborted', 'handshake_incomplete')) AND id BETWEEN ?1 AND ?2)");
+		w, "SELECT initiator_id, responder_id, responder_port FROM"
+		   " (SELECT value AS block FROM json_each(?3)) CROSS JOIN connections AS c"
+		   " ON c.id BETWEEN max(block * 256, ?1) AND min(block * 256 + 255, ?2)"
+		   " WHERE c.outcome_id IN (" FAILED_OUTCOMES ")");
+	char *blocks = failed_blocks(w, range);
 	struct suspects s = {.suspect = calloc(SUSPECTS, sizeof(*s.suspect))};
 	int step = SQLITE_ROW;
-	bool good = row && (s.suspect || walk_no_memory(w));
+	bool good = row && blocks && (s.suspect || walk_no_memory(w));
 
 	arc4random_buf(s.key, sizeof(s.key));
 	if (row) {
 		sqlite3_bind_int64(row, 1, range[0]);
 		sqlite3_bind_int64(row, 2, range[1]);
+		sqlite3_bind_text(row, 3, blocks, -1, SQLITE_STATIC);
 	}
 	while (good && (step = sqlite3_step(row)) == SQLITE_ROW)
 		take_attempt(&s, row);
@@ -100,6 +127,7 @@ static bool find_scanners(struct diagnosis_walk *w, const int64_t range[2])
 	good = good && keep_scanners(w, &s);
 	free(s.suspect);
 	sqlite3_finalize(row);
+	sqlite3_free(blocks);
 	return good;
 }
 

@@ -446,6 +446,15 @@ static void note_silence(struct silence_histogram *histogram, int64_t silence_ns
 	histogram->total++;
 }
 
+static bool count_parties(struct diagnosis_walk *w, const struct facts *f)
+{
+	bool good = party_counts_add(&w->counts, f->initiator_id, 0);
+
+	if (good && f->responder_port != 0) /* 0 stands for clients */
+		good = party_counts_add(&w->counts, f->responder_id, f->responder_port);
+	return good || walk_no_memory(w);
+}
+
 static void take_connection(struct stroll *s, struct facts *f, sqlite3_stmt *row)
 {
 	enum abort_stage stage;
@@ -453,6 +462,9 @@ static void take_connection(struct stroll *s, struct facts *f, sqlite3_stmt *row
 	bool plain;
 
 	read_connection(s, f, row);
+	s->good = count_parties(s->walk, f);
+	if (!s->good)
+		return;
 	plain = is_plain(s, f);
 	if (!plain)
 		read_particulars(s, f, row);

@@ -97,7 +97,7 @@ static void test_schema(void **state)
 	store = store_of(&scene);
 	db = store_handle(store);
 	assert_string_equal(scene_value(db, "PRAGMA application_id"), "1280529473"); /* LSTA */
-	assert_string_equal(scene_value(db, "PRAGMA user_version"), "5");
+	assert_string_equal(scene_value(db, "PRAGMA user_version"), "6");
 	assert_string_equal(scene_value(db, "SELECT count(*) FROM pragma_table_list WHERE type ="
 					    " 'table' AND name NOT LIKE 'sqlite%' AND NOT strict"),
 			    "0");
@@ -108,7 +108,7 @@ static void test_schema(void **state)
 	assert_string_equal(scene_value(db,
 					"SELECT count(*) FROM sqlite_schema WHERE type = 'index'"
 					" AND sql IS NOT NULL"),
-			    "10");
+			    "4");
 	store_close(store);
 }
 

@@ -69,7 +69,7 @@ static void test_the_same_file_replaces(void **state)
 	assert_string_equal(scene_file_value(path, SCENE_COUNTS), "2 2 6");
 	assert_string_equal(scene_file_value(path, "SELECT count(*) FROM sqlite_schema WHERE type ="
 						   " 'index' AND sql IS NOT NULL"),
-			    "10");
+			    "4");
 	scene_expect_sound(path);
 	scene_remove(folder);
 }

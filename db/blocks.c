@@ -1,0 +1,329 @@
+#include "db/blocks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/block_lists.h"
+#include "db/schema.h"
+
+/* So many blocks are at hand: one that is being filled, and those whose connections are told again. */
+enum { AT_HAND = 4 };
+
+struct block {
+	bool used;
+	int64_t id;
+	uint64_t asked; /* when it was asked for last */
+	bool changed;
+	uint32_t changed_kinds; /* bits */
+	int64_t first_ns, first_max_ns, last_ns, duration_min_ns, duration_max_ns;
+	struct start_list starts;
+	struct value_list list[BLOCK_KINDS]; /* that of starts is unused */
+};
+
+enum block_statement { READ_BLOCK, READ_LISTS, WRITE_BLOCK, WRITE_LIST, STATEMENTS };
+
+struct blocks {
+	sqlite3 *db;
+	sqlite3_stmt *statement[STATEMENTS];
+	uint64_t asked;
+	struct block block[AT_HAND];
+	uint8_t packed[VARINT_MAX * LIST_VALUES];
+};
+
+static const char *const statement_sql[STATEMENTS] = {
+	[READ_BLOCK] = "SELECT first_ns, first_max_ns, last_ns, duration_min_ns, duration_max_ns"
+		       " FROM blocks WHERE id = ?1",
+	[READ_LISTS] = "SELECT list FROM block_values WHERE kind = ?1 AND block_id = ?2",
+	[WRITE_BLOCK] = "INSERT OR REPLACE INTO blocks(id, first_ns, first_max_ns, last_ns,"
+			" duration_min_ns, duration_max_ns) VALUES(?,?,?,?,?,?)",
+	[WRITE_LIST] = "INSERT OR REPLACE INTO block_values(kind, block_id, list) VALUES(?,?,?)",
+};
+
+struct blocks *blocks_new(sqlite3 *db, struct error *err)
+{
+	struct blocks *blocks = calloc(1, sizeof(*blocks));
+
+	if (blocks)
+		blocks->db = db;
+	else
+		error_set(err, "out of memory");
+	return blocks;
+}
+
+void blocks_free(struct blocks *blocks)
+{
+	if (!blocks)
+		return;
+	for (int i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(blocks->statement[i]);
+	free(blocks);
+}
+
+void blocks_forget(struct blocks *blocks)
+{
+	for (int i = 0; i < AT_HAND; i++)
+		blocks->block[i].used = false;
+}
+
+static bool failed(struct blocks *blocks, struct error *err)
+{
+	return error_set(err, "%s", sqlite3_errmsg(blocks->db));
+}
+
+static bool prepare(struct blocks *blocks, struct error *err)
+{
+	for (int i = 0; i < STATEMENTS; i++)
+		if (!blocks->statement[i] &&
+		    sqlite3_prepare_v3(blocks->db, statement_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+				       &blocks->statement[i], NULL) != SQLITE_OK)
+			return failed(blocks, err);
+	return true;
+}
+
+/* ---- from and to the tables ---- */
+
+static bool read_list(struct blocks *blocks, struct block *b, int kind, struct error *err)
+{
+	sqlite3_stmt *s = blocks->statement[READ_LISTS];
+	int step, size;
+
+	sqlite3_bind_int(s, 1, kind);
+	sqlite3_bind_int64(s, 2, b->id);
+	step = sqlite3_step(s);
+	size = step == SQLITE_ROW ? sqlite3_column_bytes(s, 0) : -1;
+	if (kind == BLOCK_STARTS && size >= 0) {
+		struct start_reader r = start_reader_of(sqlite3_column_blob(s, 0), (size_t)size);
+
+		while (start_reader_next(&r))
+			start_list_add(&b->starts, r.place, r.ms);
+		b->starts.any = size == 0;
+	} else if (size >= 0) {
+		struct value_reader r = value_reader_of(sqlite3_column_blob(s, 0), (size_t)size);
+
+		while (value_reader_next(&r))
+			value_list_add(&b->list[kind], r.value);
+		b->list[kind].any = size == 0;
+	}
+	sqlite3_reset(s);
+	return step == SQLITE_ROW || step == SQLITE_DONE || failed(blocks, err);
+}
+
+/* What the tables have of it already. */
+static bool read_block(struct blocks *blocks, struct block *b, struct error *err)
+{
+	sqlite3_stmt *s = blocks->statement[READ_BLOCK];
+	int step;
+
+	sqlite3_bind_int64(s, 1, b->id);
+	step = sqlite3_step(s);
+	if (step == SQLITE_ROW) {
+		b->first_ns = sqlite3_column_int64(s, 0);
+		b->first_max_ns = sqlite3_column_int64(s, 1);
+		b->last_ns = sqlite3_column_int64(s, 2);
+		b->duration_min_ns = sqlite3_column_int64(s, 3);
+		b->duration_max_ns = sqlite3_column_int64(s, 4);
+	}
+	sqlite3_reset(s);
+	if (step != SQLITE_ROW)
+		return step == SQLITE_DONE || failed(blocks, err);
+	for (int kind = 0; kind < BLOCK_KINDS; kind++)
+		if (!read_list(blocks, b, kind, err))
+			return false;
+	return true;
+}
+
+static bool write_list(struct blocks *blocks, const struct block *b, int kind, struct error *err)
+{
+	sqlite3_stmt *s = blocks->statement[WRITE_LIST];
+	const void *bytes = blocks->packed;
+	size_t size;
+	int step;
+
+	if (kind == BLOCK_STARTS) {
+		bytes = b->starts.bytes;
+		size = b->starts.any ? 0 : b->starts.used;
+	} else {
+		size = value_list_pack(&b->list[kind], blocks->packed);
+	}
+	sqlite3_bind_int(s, 1, kind);
+	sqlite3_bind_int64(s, 2, b->id);
+	sqlite3_bind_blob(s, 3, bytes, (int)size, SQLITE_STATIC);
+	step = sqlite3_step(s);
+	sqlite3_reset(s);
+	return step == SQLITE_DONE || failed(blocks, err);
+}
+
+static bool write_block(struct blocks *blocks, struct block *b, struct error *err)
+{
+	sqlite3_stmt *s = blocks->statement[WRITE_BLOCK];
+	int step;
+
+	if (!b->used || !b->changed)
+		return true;
+	sqlite3_bind_int64(s, 1, b->id);
+	sqlite3_bind_int64(s, 2, b->first_ns);
+	sqlite3_bind_int64(s, 3, b->first_max_ns);
+	sqlite3_bind_int64(s, 4, b->last_ns);
+	sqlite3_bind_int64(s, 5, b->duration_min_ns);
+	sqlite3_bind_int64(s, 6, b->duration_max_ns);
+	step = sqlite3_step(s);
+	sqlite3_reset(s);
+	if (step != SQLITE_DONE)
+		return failed(blocks, err);
+	for (int kind = 0; kind < BLOCK_KINDS; kind++)
+		if ((b->changed_kinds >> kind & 1) && !write_list(blocks, b, kind, err))
+			return false;
+	b->changed = false;
+	b->changed_kinds = 0;
+	return true;
+}
+
+bool blocks_flush(struct blocks *blocks, struct error *err)
+{
+	for (int i = 0; i < AT_HAND; i++)
+		if (!write_block(blocks, &blocks->block[i], err))
+			return false;
+	return true;
+}
+
+/* ---- adding ---- */
+
+/* An empty one. The lists' values need no clearing. */
+static void block_clear(struct block *b, int64_t id)
+{
+	b->used = true;
+	b->id = id;
+	b->changed = false;
+	b->changed_kinds = 0;
+	b->first_ns = b->last_ns = b->duration_min_ns = INT64_MAX;
+	b->first_max_ns = b->duration_max_ns = INT64_MIN;
+	b->starts.used = 0;
+	b->starts.place = b->starts.ms = 0;
+	b->starts.any = false;
+	for (int kind = 0; kind < BLOCK_KINDS; kind++) {
+		b->list[kind].count = 0;
+		b->list[kind].any = false;
+		memset(b->list[kind].slot, 0, sizeof(b->list[kind].slot));
+	}
+}
+
+/* The block with this number, in the place of the one that was asked for longest ago. NULL with err. */
+static struct block *block_at_hand(struct blocks *blocks, int64_t id, struct error *err)
+{
+	struct block *b = &blocks->block[0];
+
+	for (int i = 0; i < AT_HAND; i++) {
+		struct block *candidate = &blocks->block[i];
+
+		if (candidate->used && candidate->id == id) {
+			candidate->asked = ++blocks->asked;
+			return candidate;
+		}
+		if (!candidate->used || (b->used && candidate->asked < b->asked))
+			b = candidate;
+	}
+	if (!prepare(blocks, err) || !write_block(blocks, b, err))
+		return NULL;
+	block_clear(b, id);
+	b->asked = ++blocks->asked;
+	if (read_block(blocks, b, err))
+		return b;
+	b->used = false;
+	return NULL;
+}
+
+static void add_value(struct block *b, enum block_kind kind, int64_t value)
+{
+	if (value_list_add(&b->list[kind], value)) {
+		b->changed = true;
+		b->changed_kinds |= 1U << kind;
+	}
+}
+
+bool blocks_add(struct blocks *blocks, const struct block_entry *e, struct error *err)
+{
+	struct block *b = block_at_hand(blocks, block_of(e->id), err);
+	int64_t last_ns = wrapped_sum(e->first_ns, e->duration_ns);
+
+	if (!b)
+		return false;
+	b->first_ns = e->first_ns < b->first_ns ? e->first_ns : b->first_ns;
+	b->first_max_ns = e->first_ns > b->first_max_ns ? e->first_ns : b->first_max_ns;
+	b->last_ns = last_ns < b->last_ns ? last_ns : b->last_ns;
+	if (e->duration_ns < b->duration_min_ns)
+		b->duration_min_ns = e->duration_ns;
+	if (e->duration_ns > b->duration_max_ns)
+		b->duration_max_ns = e->duration_ns;
+	start_list_add(&b->starts, e->id % BLOCK_SIZE, block_ms(e->first_ns));
+	b->changed = true;
+	b->changed_kinds |= 1U << BLOCK_STARTS;
+	for (enum block_kind kind = BLOCK_OUTCOMES; kind < BLOCK_PATHS; kind++)
+		add_value(b, kind, e->value[kind]);
+	for (enum block_kind kind = BLOCK_PATHS; kind < BLOCK_KINDS; kind++)
+		if (e->value[kind] != 0)
+			add_value(b, kind, e->value[kind]);
+	return true;
+}
+
+bool blocks_add_outcome(struct blocks *blocks, int64_t id, int64_t outcome_id, struct error *err)
+{
+	struct block *b = block_at_hand(blocks, block_of(id), err);
+
+	if (b)
+		add_value(b, BLOCK_OUTCOMES, outcome_id);
+	return b != NULL;
+}
+
+/* ---- from the rows ---- */
+
+static bool fill(struct blocks *blocks, sqlite3_stmt *rows, struct error *err)
+{
+	int step;
+
+	while ((step = sqlite3_step(rows)) == SQLITE_ROW) {
+		struct block_entry e = {.id = sqlite3_column_int64(rows, 0),
+					.first_ns = sqlite3_column_int64(rows, 1),
+					.duration_ns = sqlite3_column_int64(rows, 2)};
+
+		for (int kind = BLOCK_OUTCOMES; kind < BLOCK_KINDS; kind++)
+			e.value[kind] = sqlite3_column_int64(rows, 2 + kind);
+		if (!blocks_add(blocks, &e, err))
+			return false;
+	}
+	return step == SQLITE_DONE ? blocks_flush(blocks, err) : failed(blocks, err);
+}
+
+bool blocks_fill(sqlite3 *db, struct error *err)
+{
+	static const char sql[] =
+		"SELECT id, first_ns, duration_ns, outcome_id, initiator_id, responder_id,"
+		" initiator_port, responder_port, path_id, application_id"
+		" FROM connections ORDER BY id";
+	struct blocks *blocks = blocks_new(db, err);
+	sqlite3_stmt *rows = NULL;
+	bool good = blocks != NULL;
+
+	if (good && sqlite3_prepare_v2(db, sql, -1, &rows, NULL) != SQLITE_OK)
+		good = failed(blocks, err);
+	good = good && fill(blocks, rows, err);
+	sqlite3_finalize(rows);
+	blocks_free(blocks);
+	return good;
+}
+
+bool blocks_drop_empty(sqlite3 *db, int64_t first, int64_t last, struct error *err)
+{
+	char sql[512];
+
+	_Static_assert(BLOCK_KINDS == 8, "all kinds are named below");
+	sqlite3_snprintf(
+		sizeof(sql), sql,
+		"DELETE FROM blocks WHERE id BETWEEN %lld AND %lld AND NOT EXISTS"
+		" (SELECT 1 FROM connections AS c WHERE c.id BETWEEN blocks.id * %d AND"
+		" blocks.id * %d + %d);"
+		"DELETE FROM block_values WHERE kind IN (0, 1, 2, 3, 4, 5, 6, 7) AND block_id"
+		" BETWEEN %lld AND %lld AND block_id NOT IN (SELECT id FROM blocks)",
+		(long long)block_of(first), (long long)block_of(last), BLOCK_SIZE, BLOCK_SIZE,
+		BLOCK_SIZE - 1, (long long)block_of(first), (long long)block_of(last));
+	return schema_run(db, sql, err);
+}

@@ -1,0 +1,30 @@
+/* How many connections each service has, and each host as a client: counted while all are visited, since no
+ * index would tell afterwards. */
+#ifndef LASTACK_REPORT_PARTY_COUNTS_H
+#define LASTACK_REPORT_PARTY_COUNTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/siphash.h"
+
+struct party_count {
+	uint64_t party; /* host and port; 0: free */
+	uint64_t connections;
+};
+
+/* All zero but for the key: none counted. */
+struct party_counts {
+	uint8_t key[SIPHASH_KEY_BYTES]; /* at random: ports and hosts come from captures */
+	struct party_count *place;      /* owned; hash table */
+	size_t places, used;
+	size_t latest[2]; /* places of the latest client and service: mostly the next, too */
+};
+
+/* A connection to the service, or with port 0 of the client; false: out of memory. */
+bool party_counts_add(struct party_counts *counts, int64_t host_id, uint16_t port);
+uint64_t party_counts_of(const struct party_counts *counts, int64_t host_id, uint16_t port);
+void party_counts_free(struct party_counts *counts);
+
+#endif
