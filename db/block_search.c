@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "db/block_lists.h"
+#include "db/block_column.h"
 
 /* ---- sets ---- */
 
@@ -80,14 +80,15 @@ static bool add_block(struct block_search *search, size_t *room, sqlite3_stmt *s
 		.first_ns = sqlite3_column_int64(s, 1),
 		.first_max_ns = sqlite3_column_int64(s, 2),
 		.duration_min_ns = sqlite3_column_int64(s, 3),
-		.duration_max_ns = sqlite3_column_int64(s, 4)};
+		.duration_max_ns = sqlite3_column_int64(s, 4),
+		.places = block_places(s, 5)};
 	return true;
 }
 
 bool block_search_open(struct block_search *search, sqlite3 *db, struct error *err)
 {
 	static const char sql[] = "SELECT id, first_ns, first_max_ns, duration_min_ns,"
-				  " duration_max_ns FROM blocks ORDER BY id";
+				  " duration_max_ns, places FROM blocks ORDER BY id";
 	sqlite3_stmt *s = NULL;
 	size_t room = 0;
 	bool good = true;
@@ -101,11 +102,11 @@ bool block_search_open(struct block_search *search, sqlite3 *db, struct error *e
 	if (good && step != SQLITE_DONE)
 		good = failed(search, err);
 	sqlite3_finalize(s);
-	search->fits = malloc(search->count + 1);
+	search->fits = good ? calloc(search->count + 1, sizeof(*search->fits)) : NULL;
 	if (good && !search->fits)
 		return error_set(err, "out of memory");
-	if (good)
-		memset(search->fits, true, search->count);
+	for (size_t i = 0; good && i < search->count; i++)
+		search->fits[i] = search->block[i].places;
 	return good;
 }
 
@@ -116,27 +117,67 @@ void block_search_close(struct block_search *search)
 	*search = (struct block_search){0};
 }
 
-size_t block_search_fitting(const struct block_search *search)
+void block_search_drop(struct block_search *search, size_t block)
+{
+	search->fits[block] = (struct place_set){{0}};
+}
+
+static size_t fitting(const struct place_set *fits)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < BLOCK_SIZE / 64; i++)
+		count += (size_t)__builtin_popcountll(fits->word[i]);
+	return count;
+}
+
+size_t block_search_fitting(const struct block_search *search, size_t *blocks)
+{
+	size_t count = 0;
+
+	*blocks = 0;
+	for (size_t i = 0; i < search->count; i++) {
+		size_t here = fitting(&search->fits[i]);
+
+		count += here;
+		*blocks += here > 0;
+	}
+	return count;
+}
+
+size_t block_search_all(const struct block_search *search)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < search->count; i++)
-		count += search->fits[i];
+		count += fitting(&search->block[i].places);
 	return count;
 }
 
-/* ---- lists ---- */
+struct place_set *block_search_copy(const struct block_search *search, struct error *err)
+{
+	struct place_set *copy = malloc((search->count + 1) * sizeof(*copy));
 
-/* What a list of each block is looked at with; size 0: it says nothing. */
-typedef bool list_look(void *context, size_t block, const void *list, size_t size);
+	if (copy)
+		memcpy(copy, search->fits, search->count * sizeof(*copy));
+	else
+		error_set(err, "out of memory");
+	return copy;
+}
 
-/* Goes through the lists of one kind, of the blocks marked in fits. Where look says false, and where there is
- * no list, the mark is taken away. */
-static bool each_list(const struct block_search *search, enum block_kind kind, bool *fits,
-		      list_look *look, void *context, struct error *err)
+/* ---- columns ---- */
+
+/* What a block's column is looked at with. */
+typedef void column_look(void *context, size_t block, struct column_reader column);
+
+/* Goes through the columns of one kind. A block without one has nothing but 0 there: it is passed over, and
+ * in fits, where that is not NULL, none of its connections stays. */
+static bool each_column(const struct block_search *search, enum block_kind kind,
+			struct place_set *fits, column_look *look, void *context, struct error *err)
 {
 	static const char sql[] = "SELECT block_id, list FROM block_values WHERE kind = ?1"
 				  " ORDER BY block_id";
+	static const struct place_set none;
 	sqlite3_stmt *s = NULL;
 	int step = SQLITE_ERROR;
 	size_t at = 0;
@@ -148,48 +189,64 @@ static bool each_list(const struct block_search *search, enum block_kind kind, b
 		int64_t id = sqlite3_column_int64(s, 0);
 
 		for (; at < search->count && search->block[at].id < id; at++)
-			fits[at] = false;
+			if (fits)
+				fits[at] = none;
 		if (at == search->count || search->block[at].id != id)
 			continue;
-		if (fits[at])
-			fits[at] = look(context, at, sqlite3_column_blob(s, 1),
-					(size_t)sqlite3_column_bytes(s, 1));
+		if (!fits || fitting(&fits[at]) > 0)
+			look(context, at,
+			     column_reader_of(sqlite3_column_blob(s, 1),
+					      (size_t)sqlite3_column_bytes(s, 1)));
 		at++;
 	}
 	for (; at < search->count; at++)
-		fits[at] = false;
+		if (fits)
+			fits[at] = none;
 	sqlite3_finalize(s);
 	return step == SQLITE_DONE || failed(search, err);
 }
 
-static bool names_one(void *context, size_t block, const void *list, size_t size)
-{
-	struct value_reader reader = value_reader_of(list, size);
-	const struct id_set *set = context;
+struct choice {
+	const struct block_search *search;
+	const struct id_set *set;
+	struct place_set *fits;
+};
 
-	(void)block;
-	if (size == 0)
-		return true;
-	while (value_reader_next(&reader))
-		if (id_set_has(set, reader.value))
-			return true;
-	return false;
+static void choose(void *context, size_t block, struct column_reader column)
+{
+	const struct choice *c = context;
+	const struct place_set *places = &c->search->block[block].places;
+	int64_t before = -1;
+	bool wanted = id_set_has(c->set, before);
+
+	for (size_t place = 0; place < BLOCK_SIZE; place++) {
+		if (!place_has(places, place))
+			continue;
+		if (!column_reader_next(&column))
+			return; /* damaged */
+		if (column.value != before) {
+			before = column.value;
+			wanted = id_set_has(c->set, before);
+		}
+		if (!wanted)
+			place_take(&c->fits[block], place);
+	}
 }
 
 bool block_search_values(const struct block_search *search, enum block_kind kind,
-			 const struct id_set *set, bool *fits, struct error *err)
+			 const struct id_set *set, struct place_set *fits, struct error *err)
 {
-	struct id_set wanted = *set;
+	struct choice choice = {.search = search, .set = set, .fits = fits};
 
 	if (set->size == 0 && !set->all) {
-		memset(fits, false, search->count);
+		memset(fits, 0, search->count * sizeof(*fits));
 		return true;
 	}
-	return each_list(search, kind, fits, names_one, &wanted, err);
+	return each_column(search, kind, fits, choose, &choice, err);
 }
 
 bool block_search_value(const struct block_search *search, enum block_kind kind, int64_t value,
-			bool *fits, struct error *err)
+			struct place_set *fits, struct error *err)
 {
 	struct id_set set = {0};
 	bool good = id_set_add(&set, value, err) &&
@@ -205,30 +262,23 @@ struct naming {
 	bool good;
 };
 
-static bool add_named(void *context, size_t block, const void *list, size_t size)
+static void add_named(void *context, size_t block, struct column_reader column)
 {
-	struct value_reader reader = value_reader_of(list, size);
 	struct naming *n = context;
 
 	(void)block;
-	n->set->all |= size == 0;
-	while (n->good && value_reader_next(&reader))
-		n->good = id_set_add(n->set, reader.value, n->err);
-	return true;
+	while (n->good && column_reader_next(&column)) {
+		n->good = id_set_add(n->set, column.value, n->err);
+		column.repeats = 0;
+	}
 }
 
 bool block_search_named(const struct block_search *search, enum block_kind kind, struct id_set *set,
 			struct error *err)
 {
 	struct naming n = {.set = set, .err = err, .good = true};
-	bool *fits = malloc(search->count + 1), good;
 
-	if (!fits)
-		return error_set(err, "out of memory");
-	memset(fits, true, search->count);
-	good = each_list(search, kind, fits, add_named, &n, err);
-	free(fits);
-	return good && n.good;
+	return each_column(search, kind, NULL, add_named, &n, err) && n.good;
 }
 
 /* ---- the earliest ---- */
@@ -276,38 +326,37 @@ static void note_start(struct earliest *e, struct block_start start)
 		sift_down(e->heap, e->count, start);
 }
 
-static bool note_starts(void *context, size_t block, const void *list, size_t size)
+static void note_starts(void *context, size_t block, struct column_reader column)
 {
 	struct earliest *e = context;
 	const struct block_range *b = &e->search->block[block];
-	struct start_reader reader = start_reader_of(list, size);
-	int64_t from = b->id * BLOCK_SIZE;
+	const struct place_set *fits = &e->search->fits[block];
 
 	if (e->count == e->room && block_ms(b->first_ns) >= e->heap[0].ms) {
 		e->more = true;
-		return true;
+		return;
 	}
-	for (int64_t place = 0; size == 0 && place < BLOCK_SIZE; place++)
-		note_start(e, (struct block_start){block_ms(b->first_ns), from + place});
-	while (start_reader_next(&reader))
-		note_start(e, (struct block_start){reader.ms, from + reader.place});
-	return true;
+	for (size_t place = 0; place < BLOCK_SIZE; place++) {
+		if (!place_has(&b->places, place))
+			continue;
+		if (!column_reader_next(&column))
+			return; /* damaged */
+		if (place_has(fits, place))
+			note_start(e, (struct block_start){column.value,
+							   b->id * BLOCK_SIZE + (int64_t)place});
+	}
 }
 
 bool block_search_earliest(const struct block_search *search, struct block_start *starts,
 			   size_t room, size_t *count, bool *all, struct error *err)
 {
 	struct earliest e = {.search = search, .heap = starts, .room = room};
-	bool *fits = malloc(search->count + 1);
+	struct place_set *fits = block_search_copy(search, err);
 	int64_t latest;
-	bool good;
+	bool good = fits && each_column(search, BLOCK_STARTS, fits, note_starts, &e, err);
 
-	*count = 0;
-	if (!fits)
-		return error_set(err, "out of memory");
-	memcpy(fits, search->fits, search->count);
-	good = each_list(search, BLOCK_STARTS, fits, note_starts, &e, err);
 	free(fits);
+	*count = 0;
 	if (!good)
 		return false;
 	*all = !e.more;
@@ -336,7 +385,7 @@ char *block_search_blocks(const struct block_search *search)
 	sqlite3_str *json = sqlite3_str_new(NULL);
 
 	for (size_t i = 0; i < search->count; i++)
-		if (search->fits[i])
+		if (fitting(&search->fits[i]) > 0)
 			sqlite3_str_appendf(json, "%c%lld",
 					    sqlite3_str_length(json) > 0 ? ',' : '[',
 					    (long long)search->block[i].id);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "db/block_lists.h"
+#include "db/block_column.h"
 #include "db/schema.h"
 
 /* So many blocks are at hand: one that is being filled, and those whose connections are told again. */
@@ -15,27 +15,30 @@ struct block {
 	uint64_t asked; /* when it was asked for last */
 	bool changed;
 	uint32_t changed_kinds; /* bits */
+	uint32_t listed;        /* bits: kinds that have a row */
 	int64_t first_ns, first_max_ns, last_ns, duration_min_ns, duration_max_ns;
-	struct start_list starts;
-	struct value_list list[BLOCK_KINDS]; /* that of starts is unused */
+	struct place_set places;                /* which connections there are */
+	int64_t value[BLOCK_KINDS][BLOCK_SIZE]; /* by place */
 };
 
-enum block_statement { READ_BLOCK, READ_LISTS, WRITE_BLOCK, WRITE_LIST, STATEMENTS };
+enum block_statement { READ_BLOCK, READ_LIST, WRITE_BLOCK, WRITE_LIST, STATEMENTS };
 
 struct blocks {
 	sqlite3 *db;
 	sqlite3_stmt *statement[STATEMENTS];
 	uint64_t asked;
 	struct block block[AT_HAND];
-	uint8_t packed[VARINT_MAX * LIST_VALUES];
+	int64_t column[BLOCK_SIZE];
+	uint8_t packed[2 * VARINT_MAX * BLOCK_SIZE];
 };
 
 static const char *const statement_sql[STATEMENTS] = {
-	[READ_BLOCK] = "SELECT first_ns, first_max_ns, last_ns, duration_min_ns, duration_max_ns"
-		       " FROM blocks WHERE id = ?1",
-	[READ_LISTS] = "SELECT list FROM block_values WHERE kind = ?1 AND block_id = ?2",
+	[READ_BLOCK] =
+		"SELECT first_ns, first_max_ns, last_ns, duration_min_ns, duration_max_ns, places"
+		" FROM blocks WHERE id = ?1",
+	[READ_LIST] = "SELECT list FROM block_values WHERE kind = ?1 AND block_id = ?2",
 	[WRITE_BLOCK] = "INSERT OR REPLACE INTO blocks(id, first_ns, first_max_ns, last_ns,"
-			" duration_min_ns, duration_max_ns) VALUES(?,?,?,?,?,?)",
+			" duration_min_ns, duration_max_ns, places) VALUES(?,?,?,?,?,?,?)",
 	[WRITE_LIST] = "INSERT OR REPLACE INTO block_values(kind, block_id, list) VALUES(?,?,?)",
 };
 
@@ -84,25 +87,20 @@ static bool prepare(struct blocks *blocks, struct error *err)
 
 static bool read_list(struct blocks *blocks, struct block *b, int kind, struct error *err)
 {
-	sqlite3_stmt *s = blocks->statement[READ_LISTS];
-	int step, size;
+	sqlite3_stmt *s = blocks->statement[READ_LIST];
+	int step;
 
 	sqlite3_bind_int(s, 1, kind);
 	sqlite3_bind_int64(s, 2, b->id);
 	step = sqlite3_step(s);
-	size = step == SQLITE_ROW ? sqlite3_column_bytes(s, 0) : -1;
-	if (kind == BLOCK_STARTS && size >= 0) {
-		struct start_reader r = start_reader_of(sqlite3_column_blob(s, 0), (size_t)size);
+	if (step == SQLITE_ROW) {
+		struct column_reader r = column_reader_of(sqlite3_column_blob(s, 0),
+							  (size_t)sqlite3_column_bytes(s, 0));
 
-		while (start_reader_next(&r))
-			start_list_add(&b->starts, r.place, r.ms);
-		b->starts.any = size == 0;
-	} else if (size >= 0) {
-		struct value_reader r = value_reader_of(sqlite3_column_blob(s, 0), (size_t)size);
-
-		while (value_reader_next(&r))
-			value_list_add(&b->list[kind], r.value);
-		b->list[kind].any = size == 0;
+		b->listed |= 1U << kind;
+		for (size_t place = 0; place < BLOCK_SIZE; place++)
+			if (place_has(&b->places, place) && column_reader_next(&r))
+				b->value[kind][place] = r.value;
 	}
 	sqlite3_reset(s);
 	return step == SQLITE_ROW || step == SQLITE_DONE || failed(blocks, err);
@@ -122,6 +120,7 @@ static bool read_block(struct blocks *blocks, struct block *b, struct error *err
 		b->last_ns = sqlite3_column_int64(s, 2);
 		b->duration_min_ns = sqlite3_column_int64(s, 3);
 		b->duration_max_ns = sqlite3_column_int64(s, 4);
+		b->places = block_places(s, 5);
 	}
 	sqlite3_reset(s);
 	if (step != SQLITE_ROW)
@@ -132,25 +131,66 @@ static bool read_block(struct blocks *blocks, struct block *b, struct error *err
 	return true;
 }
 
-static bool write_list(struct blocks *blocks, const struct block *b, int kind, struct error *err)
+/* A column without any value needs no row. */
+static bool write_list(struct blocks *blocks, struct block *b, int kind, struct error *err)
 {
 	sqlite3_stmt *s = blocks->statement[WRITE_LIST];
-	const void *bytes = blocks->packed;
-	size_t size;
+	size_t count = 0, size;
+	uint64_t any = 0;
 	int step;
 
-	if (kind == BLOCK_STARTS) {
-		bytes = b->starts.bytes;
-		size = b->starts.any ? 0 : b->starts.used;
-	} else {
-		size = value_list_pack(&b->list[kind], blocks->packed);
-	}
+	for (size_t place = 0; place < BLOCK_SIZE; place++)
+		if (place_has(&b->places, place)) {
+			any |= (uint64_t)b->value[kind][place];
+			blocks->column[count++] = b->value[kind][place];
+		}
+	if (any == 0 && kind >= BLOCK_PATHS && !(b->listed >> kind & 1))
+		return true;
+	b->listed |= 1U << kind;
+	size = column_pack(blocks->column, count, blocks->packed);
 	sqlite3_bind_int(s, 1, kind);
 	sqlite3_bind_int64(s, 2, b->id);
-	sqlite3_bind_blob(s, 3, bytes, (int)size, SQLITE_STATIC);
+	sqlite3_bind_blob(s, 3, blocks->packed, (int)size, SQLITE_STATIC);
 	step = sqlite3_step(s);
 	sqlite3_reset(s);
 	return step == SQLITE_DONE || failed(blocks, err);
+}
+
+static bool is_full(const struct place_set *places)
+{
+	uint64_t all = UINT64_MAX;
+
+	for (size_t i = 0; i < BLOCK_SIZE / 64; i++)
+		all &= places->word[i];
+	return all == UINT64_MAX;
+}
+
+/* A full block's places need no telling; else a bit each, lowest first. */
+static void bind_places(sqlite3_stmt *s, int column, const struct place_set *places)
+{
+	uint8_t bytes[BLOCK_SIZE / 8] = {0};
+
+	if (is_full(places)) {
+		sqlite3_bind_null(s, column);
+		return;
+	}
+	for (size_t place = 0; place < BLOCK_SIZE; place++)
+		bytes[place / 8] |= (uint8_t)(place_has(places, place) << place % 8);
+	sqlite3_bind_blob(s, column, bytes, sizeof(bytes), SQLITE_TRANSIENT);
+}
+
+struct place_set block_places(sqlite3_stmt *s, int column)
+{
+	const uint8_t *bytes = sqlite3_column_blob(s, column);
+	size_t size = (size_t)sqlite3_column_bytes(s, column);
+	struct place_set places = {{0}};
+
+	if (!bytes)
+		memset(&places, 0xff, sizeof(places));
+	for (size_t place = 0; bytes && place < BLOCK_SIZE && place / 8 < size; place++)
+		if (bytes[place / 8] >> place % 8 & 1)
+			place_put(&places, place);
+	return places;
 }
 
 static bool write_block(struct blocks *blocks, struct block *b, struct error *err)
@@ -166,6 +206,7 @@ static bool write_block(struct blocks *blocks, struct block *b, struct error *er
 	sqlite3_bind_int64(s, 4, b->last_ns);
 	sqlite3_bind_int64(s, 5, b->duration_min_ns);
 	sqlite3_bind_int64(s, 6, b->duration_max_ns);
+	bind_places(s, 7, &b->places);
 	step = sqlite3_step(s);
 	sqlite3_reset(s);
 	if (step != SQLITE_DONE)
@@ -188,23 +229,17 @@ bool blocks_flush(struct blocks *blocks, struct error *err)
 
 /* ---- adding ---- */
 
-/* An empty one. The lists' values need no clearing. */
 static void block_clear(struct block *b, int64_t id)
 {
-	b->used = true;
-	b->id = id;
-	b->changed = false;
-	b->changed_kinds = 0;
-	b->first_ns = b->last_ns = b->duration_min_ns = INT64_MAX;
-	b->first_max_ns = b->duration_max_ns = INT64_MIN;
-	b->starts.used = 0;
-	b->starts.place = b->starts.ms = 0;
-	b->starts.any = false;
-	for (int kind = 0; kind < BLOCK_KINDS; kind++) {
-		b->list[kind].count = 0;
-		b->list[kind].any = false;
-		memset(b->list[kind].slot, 0, sizeof(b->list[kind].slot));
-	}
+	*b = (struct block){
+		.used = true,
+		.id = id,
+		.first_ns = INT64_MAX,
+		.first_max_ns = INT64_MIN,
+		.last_ns = INT64_MAX,
+		.duration_min_ns = INT64_MAX,
+		.duration_max_ns = INT64_MIN,
+	};
 }
 
 /* The block with this number, in the place of the one that was asked for longest ago. NULL with err. */
@@ -232,18 +267,18 @@ static struct block *block_at_hand(struct blocks *blocks, int64_t id, struct err
 	return NULL;
 }
 
-static void add_value(struct block *b, enum block_kind kind, int64_t value)
+static void set_value(struct block *b, int kind, size_t place, int64_t value)
 {
-	if (value_list_add(&b->list[kind], value)) {
-		b->changed = true;
-		b->changed_kinds |= 1U << kind;
-	}
+	b->value[kind][place] = value;
+	b->changed = true;
+	b->changed_kinds |= 1U << kind;
 }
 
 bool blocks_add(struct blocks *blocks, const struct block_entry *e, struct error *err)
 {
 	struct block *b = block_at_hand(blocks, block_of(e->id), err);
 	int64_t last_ns = wrapped_sum(e->first_ns, e->duration_ns);
+	size_t place = (size_t)(e->id % BLOCK_SIZE);
 
 	if (!b)
 		return false;
@@ -254,23 +289,19 @@ bool blocks_add(struct blocks *blocks, const struct block_entry *e, struct error
 		b->duration_min_ns = e->duration_ns;
 	if (e->duration_ns > b->duration_max_ns)
 		b->duration_max_ns = e->duration_ns;
-	start_list_add(&b->starts, e->id % BLOCK_SIZE, block_ms(e->first_ns));
-	b->changed = true;
-	b->changed_kinds |= 1U << BLOCK_STARTS;
-	for (enum block_kind kind = BLOCK_OUTCOMES; kind < BLOCK_PATHS; kind++)
-		add_value(b, kind, e->value[kind]);
-	for (enum block_kind kind = BLOCK_PATHS; kind < BLOCK_KINDS; kind++)
-		if (e->value[kind] != 0)
-			add_value(b, kind, e->value[kind]);
+	place_put(&b->places, place);
+	set_value(b, BLOCK_STARTS, place, block_ms(e->first_ns));
+	for (int kind = BLOCK_OUTCOMES; kind < BLOCK_KINDS; kind++)
+		set_value(b, kind, place, e->value[kind]);
 	return true;
 }
 
-bool blocks_add_outcome(struct blocks *blocks, int64_t id, int64_t outcome_id, struct error *err)
+bool blocks_set_outcome(struct blocks *blocks, int64_t id, int64_t outcome_id, struct error *err)
 {
 	struct block *b = block_at_hand(blocks, block_of(id), err);
 
-	if (b)
-		add_value(b, BLOCK_OUTCOMES, outcome_id);
+	if (b && b->value[BLOCK_OUTCOMES][id % BLOCK_SIZE] != outcome_id)
+		set_value(b, BLOCK_OUTCOMES, (size_t)(id % BLOCK_SIZE), outcome_id);
 	return b != NULL;
 }
 

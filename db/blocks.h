@@ -1,9 +1,9 @@
-/* What connections have, told block by block: a block is BLOCK_SIZE consecutive ids. Its row says between
- * which times its connections lie, and lists name each outcome, host, port, path and application that one of
- * them has. A query then looks only into the blocks that can hold what it asks for. This costs a twentieth of
- * what indexes cost, as values repeat, and nothing when reading ends.
+/* What connections have, block by block: a block is BLOCK_SIZE consecutive ids. Its row says between which times
+ * its connections lie; beside it are their outcomes, hosts, ports, paths, applications and beginnings, column
+ * by column and packed. A query finds there which connections fit, and reads only those rows. This costs a
+ * twentieth of what indexes cost, and nothing when reading ends.
  *
- * Lists may name too much (rows were replaced or deleted), never too little. */
+ * A block may tell of connections that have been deleted since. */
 #ifndef LASTACK_DB_BLOCKS_H
 #define LASTACK_DB_BLOCKS_H
 
@@ -19,25 +19,45 @@ enum { BLOCK_SIZE = 256 };
 
 /* Column block_values.kind. */
 enum block_kind {
-	BLOCK_STARTS, /* of each connection: its id and the millisecond it began in */
+	BLOCK_STARTS, /* the millisecond it began in */
 	BLOCK_OUTCOMES,
 	BLOCK_INITIATORS,
 	BLOCK_RESPONDERS,
 	BLOCK_INITIATOR_PORTS,
 	BLOCK_RESPONDER_PORTS,
-	BLOCK_PATHS, /* where there is one, as the next */
+	BLOCK_PATHS, /* 0: none, as of the next */
 	BLOCK_APPLICATIONS,
 	BLOCK_KINDS
 };
 
+/* The connections of a block, a bit each. */
+struct place_set {
+	uint64_t word[BLOCK_SIZE / 64];
+};
+
 struct block_entry {
 	int64_t id, first_ns, duration_ns;
-	int64_t value[BLOCK_KINDS]; /* ids and ports; of paths and applications 0: none */
+	int64_t value[BLOCK_KINDS]; /* that of starts follows from first_ns */
 };
 
 static inline int64_t block_of(int64_t id)
 {
 	return id / BLOCK_SIZE;
+}
+
+static inline bool place_has(const struct place_set *set, size_t place)
+{
+	return set->word[place / 64] >> place % 64 & 1;
+}
+
+static inline void place_put(struct place_set *set, size_t place)
+{
+	set->word[place / 64] |= UINT64_C(1) << place % 64;
+}
+
+static inline void place_take(struct place_set *set, size_t place)
+{
+	set->word[place / 64] &= ~(UINT64_C(1) << place % 64);
 }
 
 /* Rounded down. */
@@ -52,14 +72,17 @@ struct blocks;
 struct blocks *blocks_new(sqlite3 *db, struct error *err); /* NULL with err */
 void blocks_free(struct blocks *blocks);                   /* NULL is fine */
 
-/* A connection's row is written, now or soon, or written again. */
+/* A connection's row is written, now or soon, or written again: it tells the latest. */
 bool blocks_add(struct blocks *blocks, const struct block_entry *entry, struct error *err);
-/* The outcome of one that was added is another now. */
-bool blocks_add_outcome(struct blocks *blocks, int64_t id, int64_t outcome_id, struct error *err);
+/* Its outcome alone is another now. */
+bool blocks_set_outcome(struct blocks *blocks, int64_t id, int64_t outcome_id, struct error *err);
 /* Writes what has changed. */
 bool blocks_flush(struct blocks *blocks, struct error *err);
 /* Drops what is in memory: the transaction is rolled back, or another program may have written. */
 void blocks_forget(struct blocks *blocks);
+
+/* Column blocks.places of a row. */
+struct place_set block_places(sqlite3_stmt *row, int column);
 
 /* From the rows: of all connections, into empty tables. */
 bool blocks_fill(sqlite3 *db, struct error *err);

@@ -102,8 +102,8 @@ static void put_direction(int64_t *row, const struct verdict *v, enum side side)
 	row[ROW_FIN_ACKED_INITIATOR + at] = or_null(d->fin_acked_after_ns);
 }
 
-/* NULL where the view works it out: 2MSL where held, up to the reuse where reused, up to the recording's
- * watched_until_ns where the capture stopped. */
+/* NULL where the view works it out: 2MSL where held, up to the recording's watched_until_ns where the capture
+ * stopped. */
 static int64_t observed_to_store(struct store *store, const struct verdict *v)
 {
 	int64_t entry = v->time_wait_entry_ns, observed = v->time_wait_observed_ns;
@@ -112,9 +112,6 @@ static int64_t observed_to_store(struct store *store, const struct verdict *v)
 		return observed;
 	if (v->time_wait_check == TIME_WAIT_HELD && observed == 2 * store->msl_ns)
 		return NONE_NS;
-	if (v->time_wait_check == TIME_WAIT_REUSED_OK ||
-	    v->time_wait_check == TIME_WAIT_REUSED_EARLY)
-		return observed == v->reuse_delay_ns ? NONE_NS : observed;
 	if (v->time_wait_check != TIME_WAIT_UNVERIFIED)
 		return observed;
 	if (store->watched_until_ns == NONE_NS)
@@ -274,11 +271,20 @@ static bool add_silence(struct store *store, const struct verdict *v, int64_t id
 	return run(store, ADD_SILENCE, err);
 }
 
+/* Where it was reused, TIME_WAIT was watched up to the reuse: the view takes the delay from there. */
+static int64_t implied_delay(const struct verdict *v)
+{
+	bool reused = v->time_wait_check == TIME_WAIT_REUSED_OK ||
+		      v->time_wait_check == TIME_WAIT_REUSED_EARLY;
+
+	return reused ? v->time_wait_observed_ns : NONE_NS;
+}
+
 static bool add_reuses(struct store *store, const struct verdict *v, int64_t id, struct error *err)
 {
 	sqlite3_stmt *s = store->statement[ADD_REUSES];
 
-	if (v->reuse_delay_ns == NONE_NS && v->time_wait_restarts == 0)
+	if (v->reuse_delay_ns == implied_delay(v) && v->time_wait_restarts == 0)
 		return true;
 	sqlite3_bind_int64(s, 1, id);
 	bind_ns(s, 2, v->reuse_delay_ns);
@@ -439,7 +445,7 @@ bool connection_settle(struct store *store, const struct verdict *verdict, struc
 	if (before != 0 && before != outcome &&
 	    !summaries_move(store->summaries, verdict, before, outcome, err))
 		return store_failed(store, err);
-	if (before != 0 && !blocks_add_outcome(store->blocks, id, outcome, err))
+	if (before != 0 && !blocks_set_outcome(store->blocks, id, outcome, err))
 		return store_failed(store, err);
 	sqlite3_bind_int64(s, 1, id);
 	sqlite3_bind_int64(s, 2, outcome);

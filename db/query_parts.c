@@ -7,10 +7,10 @@
 #include "db/block_search.h"
 
 /* Looking up a row by its id takes a microsecond or two: so many are no matter, and more than that are
- * met often enough among the earliest ones. Of blocks, the rows of so few are looked at without much ado. */
-enum { RARE_MAX = 20000, BLOCKS_FEW = 64, EARLIEST_MIN = 1000, EARLIEST_MAX = 64000 };
+ * met often enough among the earliest ones. */
+enum { RARE_MAX = 20000, EARLIEST_MIN = 1000, EARLIEST_MAX = 64000 };
 
-/* A search for the blocks that can hold what is asked for. */
+/* A search for the connections that can fit. */
 struct looking {
 	sqlite3 *db;
 	const struct query_filter *filter;
@@ -22,15 +22,15 @@ struct part {
 	bool (*asked)(const struct query_filter *f);
 	/* SELECT of the ids that fit, through an index; an id may come twice; NULL: no index helps */
 	void (*ids)(sqlite3_str *sql, const struct query_filter *f);
-	/* leaves the marks of blocks that can hold some; NULL: the lists do not tell */
-	bool (*blocks)(struct looking *l, bool *fits, struct error *err);
+	/* leaves in fits those that fit; NULL: blocks do not tell */
+	bool (*blocks)(struct looking *l, struct place_set *fits, struct error *err);
 	/* a condition on a row of connections that uses no index of that table */
 	void (*row)(sqlite3_str *sql, const struct query_filter *f);
 };
 
-/* Leaves the marks of blocks whose list names one of the rows; sql is finished. */
-static bool look_up(struct looking *l, enum block_kind kind, sqlite3_str *sql, bool *fits,
-		    struct error *err)
+/* Leaves in fits those whose value is one of the statement's rows; sql is finished. */
+static bool look_up(struct looking *l, enum block_kind kind, sqlite3_str *sql,
+		    struct place_set *fits, struct error *err)
 {
 	char *text = sqlite3_str_finish(sql);
 	struct id_set set = {0};
@@ -70,7 +70,7 @@ static void append_outcomes(sqlite3_str *sql, const struct query_filter *f)
 			    f->injected ? " AND rst_injected = 1" : "");
 }
 
-static bool outcomes_blocks(struct looking *l, bool *fits, struct error *err)
+static bool outcomes_blocks(struct looking *l, struct place_set *fits, struct error *err)
 {
 	sqlite3_str *sql = sqlite3_str_new(l->db);
 
@@ -135,7 +135,8 @@ struct end {
 	uint16_t number; /* of the port */
 };
 
-static bool end_blocks(struct looking *l, const struct end *e, bool *fits, struct error *err)
+static bool end_blocks(struct looking *l, const struct end *e, struct place_set *fits,
+		       struct error *err)
 {
 	bool initiator = strcmp(e->end, "initiator") == 0;
 	sqlite3_str *sql;
@@ -177,18 +178,20 @@ static struct end either_end(const struct query_filter *f, const char *end)
 	return (struct end){end, f->host ? "host" : NULL, f->has_port ? "port" : NULL, f->port};
 }
 
-static bool either_blocks(struct looking *l, bool *fits, struct error *err)
+static bool either_blocks(struct looking *l, struct place_set *fits, struct error *err)
 {
 	struct end responder = either_end(l->filter, "responder"),
 		   initiator = either_end(l->filter, "initiator");
-	bool *other = malloc(l->search.count + 1), good;
+	struct place_set *other = block_search_copy(&l->search, err);
+	bool good;
 
 	if (!other)
-		return error_set(err, "out of memory");
-	memcpy(other, fits, l->search.count);
+		return false;
+	memcpy(other, fits, l->search.count * sizeof(*other));
 	good = end_blocks(l, &responder, fits, err) && end_blocks(l, &initiator, other, err);
 	for (size_t i = 0; i < l->search.count; i++)
-		fits[i] |= other[i];
+		for (size_t word = 0; word < BLOCK_SIZE / 64; word++)
+			fits[i].word[word] |= other[i].word[word];
 	free(other);
 	return good;
 }
@@ -211,7 +214,7 @@ static bool client_asked(const struct query_filter *f)
 	return f->client != NULL;
 }
 
-static bool client_blocks(struct looking *l, bool *fits, struct error *err)
+static bool client_blocks(struct looking *l, struct place_set *fits, struct error *err)
 {
 	return end_blocks(l, &client_end, fits, err);
 }
@@ -233,7 +236,7 @@ static struct end server_end(const struct query_filter *f)
 			    f->has_server_port ? "server_port" : NULL, f->server_port};
 }
 
-static bool server_blocks(struct looking *l, bool *fits, struct error *err)
+static bool server_blocks(struct looking *l, struct place_set *fits, struct error *err)
 {
 	struct end end = server_end(l->filter);
 
@@ -267,7 +270,7 @@ static void append_applications(sqlite3_str *sql, const struct query_filter *f)
 				      " AND instr(lower(server_name), lower(:server_name)) > 0");
 }
 
-static bool application_blocks(struct looking *l, bool *fits, struct error *err)
+static bool application_blocks(struct looking *l, struct place_set *fits, struct error *err)
 {
 	sqlite3_str *sql = sqlite3_str_new(l->db);
 
@@ -297,7 +300,7 @@ static void append_paths(sqlite3_str *sql, const struct query_filter *f)
 				      " AND tunnel IS NOT NULL AND instr(tunnel, :tunnel) > 0");
 }
 
-static bool path_blocks(struct looking *l, bool *fits, struct error *err)
+static bool path_blocks(struct looking *l, struct place_set *fits, struct error *err)
 {
 	sqlite3_str *sql = sqlite3_str_new(l->db);
 
@@ -338,7 +341,7 @@ static bool capture_asked(const struct query_filter *f)
 }
 
 /* A recording's connections have consecutive ids. */
-static bool capture_blocks(struct looking *l, bool *fits, struct error *err)
+static bool capture_blocks(struct looking *l, struct place_set *fits, struct error *err)
 {
 	static const char sql[] = "SELECT first_connection, last_connection FROM recordings"
 				  " WHERE first_connection IS NOT NULL AND id IN"
@@ -359,7 +362,8 @@ static bool capture_blocks(struct looking *l, bool *fits, struct error *err)
 						     block_of(sqlite3_column_int64(s, 1));
 	}
 	for (size_t i = 0; i < l->search.count; i++)
-		fits[i] &= marked[i];
+		if (!marked[i])
+			fits[i] = (struct place_set){{0}};
 	sqlite3_finalize(s);
 	free(marked);
 	return step == SQLITE_DONE || error_set(err, "%s", sqlite3_errmsg(l->db));
@@ -534,7 +538,8 @@ static bool find_blocks(struct looking *l, struct error *err)
 	if (!block_search_open(search, l->db, err))
 		return false;
 	for (size_t i = 0; i < search->count; i++)
-		search->fits[i] = times_fit(l->filter, &search->block[i]);
+		if (!times_fit(l->filter, &search->block[i]))
+			block_search_drop(search, i);
 	for (size_t i = 0; i < PARTS; i++)
 		if (parts[i].blocks && parts[i].asked(l->filter) &&
 		    !parts[i].blocks(l, search->fits, err))
@@ -546,7 +551,7 @@ static bool find_blocks(struct looking *l, struct error *err)
 static bool try_earliest(const struct looking *l, struct query_plan *plan, size_t room,
 			 bool *enough, struct error *err)
 {
-	struct block_start *starts = malloc(room * sizeof(*starts));
+	struct block_start *starts = malloc((room + 1) * sizeof(*starts));
 	uint64_t found = 0;
 	size_t count;
 	bool all, good;
@@ -574,38 +579,40 @@ static bool try_earliest(const struct looking *l, struct query_plan *plan, size_
 	return true;
 }
 
-static bool find_earliest(const struct looking *l, struct query_plan *plan, bool *enough,
-			  struct error *err)
+/* No more than can fit need be looked at, and at first four times as many as are asked for. */
+static bool find_earliest(const struct looking *l, struct query_plan *plan, size_t fitting,
+			  bool *enough, struct error *err)
 {
-	uint64_t limit = l->filter->limit;
-	size_t room = EARLIEST_MIN;
+	uint64_t limit = l->filter->limit, most = EARLIEST_MAX;
+	size_t room = fitting;
 
+	if (l->filter->rare_max > 0)
+		most = l->filter->rare_max;
 	*enough = false;
-	if (limit == 0 || limit > EARLIEST_MAX / 4)
-		return true;
-	while (room < 4 * limit)
-		room *= 4;
-	for (; !*enough && room <= EARLIEST_MAX; room *= 4)
-		if (!try_earliest(l, plan, room, enough, err))
+	if (limit > 0 && limit <= EARLIEST_MAX / 4)
+		for (room = EARLIEST_MIN; room < 4 * limit; room *= 4)
+			;
+	for (; !*enough && room <= most; room *= 4)
+		if (!try_earliest(l, plan, room < fitting ? room : fitting, enough, err))
 			return false;
 	return true;
 }
 
 static bool plan_by_blocks(struct looking *l, struct query_plan *plan, struct error *err)
 {
+	size_t fitting, blocks;
 	bool enough = false;
-	size_t fitting, few = l->filter->rare_max > 0 ? 0 : BLOCKS_FEW;
 
 	if (!find_blocks(l, err))
 		return false;
-	fitting = block_search_fitting(&l->search);
-	if (fitting > few && !find_earliest(l, plan, &enough, err))
-		return false;
-	if (enough)
+	fitting = block_search_fitting(&l->search, &blocks);
+	if (l->filter->limit == 0 && fitting == block_search_all(&l->search))
 		return true;
+	if (!find_earliest(l, plan, fitting, &enough, err) || enough)
+		return enough;
 	query_plan_free(plan);
 	plan->way = QUERY_BY_SCAN;
-	if (fitting == l->search.count && fitting > few)
+	if (blocks == l->search.count)
 		return true;
 	plan->way = QUERY_BY_BLOCKS;
 	plan->chosen = block_search_blocks(&l->search);

@@ -308,7 +308,8 @@ const struct schema_table schema_tables[] = {
 	    " first_max_ns INTEGER NOT NULL,"
 	    " last_ns INTEGER NOT NULL,"
 	    " duration_min_ns INTEGER NOT NULL,"
-	    " duration_max_ns INTEGER NOT NULL"
+	    " duration_max_ns INTEGER NOT NULL,"
+	    " places BLOB"
 	    ") STRICT"},
 
 	{6, "CREATE TABLE block_values("

@@ -64,15 +64,13 @@ static bool find_blocks(sqlite3 *db, const int64_t host[2], const uint16_t port[
 			struct error *err)
 {
 	struct block_search search;
-	bool good = block_search_open(&search, db, err), *swapped = NULL;
+	bool good = block_search_open(&search, db, err);
+	struct place_set *swapped = good ? block_search_copy(&search, err) : NULL;
 
 	*blocks = NULL;
-	if (good && !(swapped = malloc(search.count + 1)))
-		good = error_set(err, "out of memory");
-	if (good)
-		memcpy(swapped, search.fits, search.count);
+	good = swapped != NULL;
 	for (int way = 0; good && way < 2; way++) {
-		bool *fits = way == 0 ? search.fits : swapped;
+		struct place_set *fits = way == 0 ? search.fits : swapped;
 
 		good = block_search_value(&search, BLOCK_INITIATORS, host[way], fits, err) &&
 		       block_search_value(&search, BLOCK_RESPONDERS, host[!way], fits, err) &&
@@ -80,7 +78,8 @@ static bool find_blocks(sqlite3 *db, const int64_t host[2], const uint16_t port[
 		       block_search_value(&search, BLOCK_RESPONDER_PORTS, port[!way], fits, err);
 	}
 	for (size_t i = 0; good && i < search.count; i++)
-		search.fits[i] |= swapped[i];
+		for (size_t word = 0; word < BLOCK_SIZE / 64; word++)
+			search.fits[i].word[word] |= swapped[i].word[word];
 	if (good && !(*blocks = block_search_blocks(&search)))
 		good = error_set(err, "out of memory");
 	free(swapped);

@@ -30,15 +30,14 @@ static inline uint8_t *put_varint(uint8_t *out, uint64_t value)
 
 static inline bool get_varint(struct cursor *c, uint64_t *value)
 {
-	uint8_t byte;
+	uint64_t read = 0;
 
-	*value = 0;
-	for (unsigned shift = 0; shift < 64; shift += 7) {
-		if (!cursor_u8(c, &byte))
-			return false;
-		*value |= (uint64_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80))
-			return true;
+	for (unsigned shift = 0, i = 0; i < c->left && shift < 64; shift += 7, i++) {
+		read |= (uint64_t)(c->at[i] & 0x7f) << shift;
+		if (c->at[i] & 0x80)
+			continue;
+		*value = read;
+		return cursor_skip(c, i + 1);
 	}
 	return false;
 }

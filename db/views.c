@@ -37,6 +37,12 @@
 	" WHEN 'unverified' THEN r.watched_until_ns - (" entry ")"                               \
 	" WHEN 'reused_ok' THEN u.delay_ns WHEN 'reused_early' THEN u.delay_ns END)"
 
+/* Without a row of its own, a reuse came when TIME_WAIT was no longer watched. */
+#define REUSE_DELAY                                                \
+	"CASE WHEN u.connection_id IS NOT NULL THEN u.delay_ns"    \
+	" WHEN o.time_wait_check IN ('reused_ok', 'reused_early')" \
+	" THEN c.time_wait_observed_ns END"
+
 struct view_column {
 	const char *name, *expression;
 };
@@ -82,7 +88,7 @@ static const struct view_column teardown_columns[] = {
 	{"time_wait_entry_ns", TIME_WAIT_ENTRY},
 	{"time_wait_observed_ns", TIME_WAIT_OBSERVED(TIME_WAIT_ENTRY)},
 	{"time_wait_restarts", "coalesce(u.restarts, 0)"},
-	{"reuse_delay_ns", "u.delay_ns"},
+	{"reuse_delay_ns", REUSE_DELAY},
 	{"reuse_by", "o.reuse_by"},
 	{"reuse_rule", "o.reuse_rule"},
 	{"reuse_answer", "o.reuse_answer"},

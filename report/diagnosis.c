@@ -74,6 +74,7 @@ static struct outcome read_outcome(sqlite3_stmt *row)
 		.injected = sqlite3_column_int(row, 12) != 0,
 		.regular = sqlite3_column_int(row, 13) != 0,
 		.both_seen = sqlite3_column_int(row, 14) != 0,
+		.reused = sqlite3_column_int(row, 15) != 0,
 		.known = true,
 	};
 
@@ -91,7 +92,8 @@ static bool read_outcomes(struct diagnosis_walk *w)
 	sqlite3_stmt *s = walk_prepare(w, "SELECT id, teardown, closer, rst_by, rst_stage,"
 					  " rst_cause, rst_form, open_stage, time_wait_holder,"
 					  " end_reason, reuse_rule, reuse_answer, rst_injected,"
-					  " timeline, seen_initiator AND seen_responder"
+					  " timeline, seen_initiator AND seen_responder,"
+					  " time_wait_check IN ('reused_ok', 'reused_early')"
 					  " FROM outcomes ORDER BY id");
 	size_t room = 0;
 	int step = SQLITE_ROW;

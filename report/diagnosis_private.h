@@ -59,6 +59,7 @@ struct outcome {
 	uint8_t teardown, closer, rst_by, rst_stage, rst_cause, rst_form, open_stage;
 	uint8_t time_wait_holder, end_reason, reuse_rule, reuse_answer;
 	bool injected, regular, known, both_seen;
+	bool reused;    /* in TIME_WAIT: time_wait_check says so */
 	uint64_t rules; /* bit of each rule whose pattern it fits */
 };
 

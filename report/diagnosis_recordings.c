@@ -92,8 +92,9 @@ static char *failed_blocks(struct diagnosis_walk *w, const int64_t range[2])
 		    block_search_open(&search, w->db, w->err);
 
 	for (size_t i = 0; good && i < search.count; i++)
-		search.fits[i] = search.block[i].id >= block_of(range[0]) &&
-				 search.block[i].id <= block_of(range[1]);
+		if (search.block[i].id < block_of(range[0]) ||
+		    search.block[i].id > block_of(range[1]))
+			block_search_drop(&search, i);
 	good = good && block_search_values(&search, BLOCK_OUTCOMES, &set, search.fits, w->err);
 	if (good && !(blocks = block_search_blocks(&search)))
 		walk_no_memory(w);

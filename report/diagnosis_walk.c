@@ -113,6 +113,7 @@ struct stroll {
 	size_t rule_count;
 	const struct walk_recording *recording;
 	sqlite3_stmt *bytes; /* what the responder sent: asked where it matters */
+	sqlite3_stmt *delay; /* of a reuse without a row of its own: the same */
 	bool good;
 };
 
@@ -391,6 +392,19 @@ static bool responder_answered(struct stroll *s, int64_t id)
 	return answered;
 }
 
+static int64_t reuse_delay(struct stroll *s, const struct facts *f)
+{
+	int64_t delay = side_ns(s, SIDE_REUSES, f->id, 1);
+
+	if (delay != NONE_NS || !f->outcome->reused)
+		return delay;
+	sqlite3_bind_int64(s->delay, 1, f->id);
+	if (walk_row(s->walk, s->delay) && sqlite3_column_type(s->delay, 0) != SQLITE_NULL)
+		delay = sqlite3_column_int64(s->delay, 0);
+	sqlite3_reset(s->delay);
+	return delay;
+}
+
 static void read_connection(struct stroll *s, struct facts *f, sqlite3_stmt *row)
 {
 	f->id = sqlite3_column_int64(row, 0);
@@ -413,7 +427,7 @@ static void read_particulars(struct stroll *s, struct facts *f, sqlite3_stmt *ro
 	f->rst_idle_ns = side_ns(s, SIDE_RESETS, f->id, 2);
 	f->fin_silence_ns = side_ns(s, SIDE_SILENCES, f->id, 1);
 	f->answered = f->fin_silence_ns != NONE_NS && responder_answered(s, f->id);
-	f->reuse_delay_ns = side_ns(s, SIDE_REUSES, f->id, 1);
+	f->reuse_delay_ns = reuse_delay(s, f);
 	f->scanner = is_handshake(f->outcome) && is_scanner(s->walk, f->initiator_id);
 	read_findings(s, f);
 }
@@ -421,7 +435,7 @@ static void read_particulars(struct stroll *s, struct facts *f, sqlite3_stmt *ro
 /* An orderly close that no rule asks about and no side table has a row of: by far the most of them. */
 static bool is_plain(const struct stroll *s, const struct facts *f)
 {
-	bool plain = f->outcome->regular && f->outcome->rules == 0;
+	bool plain = f->outcome->regular && f->outcome->rules == 0 && !f->outcome->reused;
 
 	for (int i = 0; plain && i < SIDE_TABLES; i++)
 		plain = f->id < s->side[i].id;
@@ -490,7 +504,9 @@ static bool stroll_open(struct stroll *s)
 	const int64_t *range = s->recording->range;
 
 	s->bytes = walk_prepare(s->walk, "SELECT bytes_responder FROM connections WHERE id = ?1");
-	if (!s->bytes)
+	s->delay = walk_prepare(s->walk,
+				"SELECT time_wait_observed_ns FROM connections WHERE id = ?1");
+	if (!s->bytes || !s->delay)
 		return false;
 	for (int i = 0; i < SIDE_TABLES; i++) {
 		s->side[i].statement = walk_prepare(s->walk, side_sql[i]);
@@ -523,6 +539,7 @@ bool walk_range(struct diagnosis_walk *w, const struct walk_recording *recording
 	for (int i = 0; i < SIDE_TABLES; i++)
 		sqlite3_finalize(s.side[i].statement);
 	sqlite3_finalize(s.bytes);
+	sqlite3_finalize(s.delay);
 	sqlite3_finalize(row);
 	return s.good;
 }

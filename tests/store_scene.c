@@ -9,6 +9,9 @@
 
 #include <cmocka.h>
 
+#include "db/block_column.h"
+#include "db/blocks.h"
+
 size_t feed_file_count(const struct feed *feed)
 {
 	return feed->count;
@@ -373,8 +376,61 @@ static const char unsummed_findings[] = UNEQUAL(
 	" JOIN captures AS p ON p.id = c.capture_id GROUP BY 1, 2, 3, 4",
 	"SELECT * FROM finding_summaries");
 
+/* What a block tells of one of its connections, of a kind. */
+static int64_t told_value(sqlite3 *db, int kind, int64_t id)
+{
+	sqlite3_stmt *s;
+	struct place_set places;
+	struct column_reader column;
+	char sql[200];
+
+	snprintf(sql, sizeof(sql),
+		 "SELECT places, list FROM blocks LEFT JOIN block_values ON block_id = id AND kind "
+		 "= %d"
+		 " WHERE id = %lld",
+		 kind, (long long)block_of(id));
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(s), SQLITE_ROW);
+	places = block_places(s, 0);
+	column = column_reader_of(sqlite3_column_blob(s, 1), (size_t)sqlite3_column_bytes(s, 1));
+	assert_true(place_has(&places, (size_t)(id % BLOCK_SIZE)));
+	if (column.bytes.left == 0)
+		column.value = 0;
+	for (size_t place = 0; place <= (size_t)(id % BLOCK_SIZE); place++)
+		if (place_has(&places, place) && sqlite3_column_bytes(s, 1) > 0)
+			assert_true(column_reader_next(&column));
+	sqlite3_finalize(s);
+	return column.value;
+}
+
+/* Blocks tell of every connection what its row says. */
+static void expect_blocks(const char *path)
+{
+	static const char sql[] =
+		"SELECT c.id, c.first_ns / 1000000, outcome_id, initiator_id, responder_id,"
+		" initiator_port, responder_port, path_id, application_id,"
+		" c.first_ns BETWEEN b.first_ns AND b.first_max_ns AND"
+		" c.duration_ns BETWEEN b.duration_min_ns AND b.duration_max_ns AND"
+		" c.first_ns + c.duration_ns >= b.last_ns"
+		" FROM connections AS c LEFT JOIN blocks AS b ON b.id = c.id / 256";
+	sqlite3_stmt *s;
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &s, NULL), SQLITE_OK);
+	while (sqlite3_step(s) == SQLITE_ROW) {
+		assert_int_equal(sqlite3_column_int(s, 1 + BLOCK_KINDS), 1);
+		for (int kind = 0; kind < BLOCK_KINDS; kind++)
+			assert_int_equal(told_value(db, kind, sqlite3_column_int64(s, 0)),
+					 sqlite3_column_int64(s, 1 + kind));
+	}
+	sqlite3_finalize(s);
+	sqlite3_close(db);
+}
+
 void scene_expect_sound(const char *path)
 {
+	expect_blocks(path);
 	assert_string_equal(scene_file_value(path, "PRAGMA integrity_check"), "ok");
 	assert_string_equal(scene_file_value(path, "PRAGMA foreign_key_check"), "-");
 	assert_string_equal(scene_file_value(path, unsummed), "-");

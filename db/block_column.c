@@ -1,0 +1,23 @@
+#include "db/block_column.h"
+
+size_t column_pack(const int64_t *values, size_t count, uint8_t *out)
+{
+	int64_t before = -1;
+	uint8_t *at = out;
+
+	for (size_t i = 0; i < count;) {
+		size_t same = 0;
+
+		while (i + same < count && values[i + same] == before)
+			same++;
+		if (same > 0) {
+			*at++ = 0;
+			at = put_varint(at, same - 1);
+			i += same;
+			continue;
+		}
+		at = put_varint(at, zigzag(wrapped_difference(values[i], before)));
+		before = values[i++];
+	}
+	return (size_t)(at - out);
+}
