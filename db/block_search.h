@@ -68,8 +68,8 @@ struct block_start {
 bool block_search_earliest(const struct block_search *search, struct block_start *starts,
 			   size_t room, size_t *count, bool *all, struct error *err);
 
-/* JSON arrays, for json_each, of the blocks with some that can fit, and of ids; freed with sqlite3_free. NULL: out
- * of memory. */
+/* JSON arrays, for json_each, of the blocks with some that can fit, and of ids; freed with sqlite3_free. NULL:
+ * out of memory. */
 char *block_search_blocks(const struct block_search *search);
 char *block_search_ids(const struct block_start *starts, size_t count);
 

@@ -1,7 +1,7 @@
-/* What connections have, block by block: a block is BLOCK_SIZE consecutive ids. Its row says between which times
- * its connections lie; beside it are their outcomes, hosts, ports, paths, applications and beginnings, column
- * by column and packed. A query finds there which connections fit, and reads only those rows. This costs a
- * twentieth of what indexes cost, and nothing when reading ends.
+/* What connections have, block by block: a block is BLOCK_SIZE consecutive ids. Its row says between which
+ * times its connections lie; beside it are their outcomes, hosts, ports, paths, applications and beginnings,
+ * column by column and packed. A query finds there which connections fit, and reads only those rows. This
+ * costs a twentieth of what indexes cost, and nothing when reading ends.
  *
  * A block may tell of connections that have been deleted since. */
 #ifndef LASTACK_DB_BLOCKS_H
