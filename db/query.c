@@ -112,11 +112,11 @@ static sqlite3_stmt *prepare(struct store *store, const struct query_filter *fil
 
 	if (!sql) {
 		error_set(err, "out of memory");
-	} else if (sqlite3_prepare_v2(store_handle(store), sql, -1, &s, NULL) == SQLITE_OK) {
-		filter_bind(s, filter, ranges);
-		query_plan_bind(plan, s);
-	} else {
+	} else if (sqlite3_prepare_v2(store_handle(store), sql, -1, &s, NULL) != SQLITE_OK ||
+		   !filter_bind(s, filter, ranges) || !query_plan_bind(plan, s)) {
 		error_set(err, "%s", sqlite3_errmsg(store_handle(store)));
+		sqlite3_finalize(s);
+		s = NULL;
 	}
 	sqlite3_free(sql);
 	query_plan_free(plan);

@@ -15,12 +15,13 @@ static bool look_up(struct looking *l, enum block_kind kind, sqlite3_str *sql,
 
 	if (!text)
 		return error_set(err, "out of memory");
-	good = sqlite3_prepare_v2(l->db, text, -1, &rows, NULL) == SQLITE_OK ||
-	       error_set(err, "%s", sqlite3_errmsg(l->db));
+	good = sqlite3_prepare_v2(l->db, text, -1, &rows, NULL) == SQLITE_OK &&
+	       filter_bind(rows, l->filter, l->ranges);
 	sqlite3_free(text);
-	if (!good)
-		return false;
-	filter_bind(rows, l->filter, l->ranges);
+	if (!good) {
+		sqlite3_finalize(rows);
+		return error_set(err, "%s", sqlite3_errmsg(l->db));
+	}
 	good = id_set_read(&set, rows, err) &&
 	       block_search_values(&l->search, kind, &set, fits, err);
 	id_set_free(&set);
@@ -328,8 +329,8 @@ static bool capture_blocks(struct looking *l, struct place_set *fits, struct err
 
 	if (!marked)
 		return error_set(err, "out of memory");
-	if (sqlite3_prepare_v2(l->db, sql, -1, &s, NULL) == SQLITE_OK) {
-		filter_bind(s, l->filter, l->ranges);
+	if (sqlite3_prepare_v2(l->db, sql, -1, &s, NULL) == SQLITE_OK &&
+	    filter_bind(s, l->filter, l->ranges)) {
 		while ((step = sqlite3_step(s)) == SQLITE_ROW)
 			for (size_t i = 0; i < l->search.count; i++)
 				marked[i] |= l->search.block[i].id >=

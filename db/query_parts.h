@@ -27,8 +27,8 @@ bool query_plan_make(sqlite3 *db, const struct query_filter *filter,
 		     const struct filter_ranges *ranges, struct query_plan *plan,
 		     struct error *err);
 void query_plan_free(struct query_plan *plan);
-/* Binds what the plan names, to a statement made of it. */
-void query_plan_bind(const struct query_plan *plan, sqlite3_stmt *statement);
+/* Binds what the plan names, to a statement made of it; false where there is no memory. */
+bool query_plan_bind(const struct query_plan *plan, sqlite3_stmt *statement);
 /* Appends "FROM connections WHERE ..." */
 void query_plan_from(sqlite3_str *sql, const struct query_filter *filter,
 		     const struct query_plan *plan);

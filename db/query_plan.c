@@ -7,12 +7,12 @@
  * met often enough among the earliest ones. */
 enum { RARE_MAX = 20000, EARLIEST_MIN = 1000, EARLIEST_MAX = 64000 };
 
-void query_plan_bind(const struct query_plan *plan, sqlite3_stmt *statement)
+bool query_plan_bind(const struct query_plan *plan, sqlite3_stmt *statement)
 {
 	int place = sqlite3_bind_parameter_index(statement, ":chosen");
 
-	if (place > 0)
-		sqlite3_bind_text(statement, place, plan->chosen, -1, SQLITE_TRANSIENT);
+	return place == 0 ||
+	       sqlite3_bind_text(statement, place, plan->chosen, -1, SQLITE_TRANSIENT) == SQLITE_OK;
 }
 
 void query_plan_free(struct query_plan *plan)
@@ -31,11 +31,9 @@ static bool count_of(const struct looking *l, const struct query_plan *plan, sql
 
 	if (!text)
 		return error_set(err, "out of memory");
-	if (sqlite3_prepare_v2(l->db, text, -1, &s, NULL) == SQLITE_OK) {
-		filter_bind(s, l->filter, l->ranges);
-		query_plan_bind(plan, s);
+	if (sqlite3_prepare_v2(l->db, text, -1, &s, NULL) == SQLITE_OK &&
+	    filter_bind(s, l->filter, l->ranges) && query_plan_bind(plan, s))
 		step = sqlite3_step(s);
-	}
 	if (step == SQLITE_ROW)
 		*count = (uint64_t)sqlite3_column_int64(s, 0);
 	else
