@@ -2,12 +2,21 @@
 
 #include "analyzer/sequence.h"
 
-/* The largest right edge the peer advertised in a segment with ACK; false where there was none. */
+/* Far into a long stream the ISN says nothing any more: numbers have wrapped past it. */
+static bool near_isn(const struct direction *d)
+{
+	return d->isn_known && d->captured.base - d->isn <= 1;
+}
+
+/* The largest right edge the peer advertised; false where it sent no ACK. The window of its SYN, which has none,
+ * begins at the ISN that it did not know, and may reach beyond those after it, as scaling cuts them. */
 static bool window_edge(const struct connection *c, enum side from, uint32_t *edge)
 {
-	const struct direction *peer = &c->dir[peer_of(from)];
+	const struct direction *sender = &c->dir[from], *peer = &c->dir[peer_of(from)];
 
 	*edge = peer->window_right;
+	if (near_isn(sender))
+		*edge = seq_max(*edge, sender->isn + 1 + peer->window_max);
 	return peer->window_seen;
 }
 
@@ -27,9 +36,7 @@ enum fin_verdict fin_acceptable(const struct connection *c, enum side from, cons
 
 	if (from == SIDE_RESPONDER && faces_syn(c) && !(s->flags & TCP_SYN))
 		return FIN_FACING_SYN;
-	/* far into a long stream the ISN says nothing any more: numbers have wrapped past it */
-	if (sender->isn_known && sender->captured.base - sender->isn <= 1 &&
-	    !seq_gt(seq, sender->isn))
+	if (near_isn(sender) && !seq_gt(seq, sender->isn))
 		return FIN_NOT_ABOVE_ISN;
 	if (window_edge(c, from, &edge) && seq_gt(seq, edge))
 		return FIN_OUTSIDE_WINDOW;
