@@ -343,7 +343,7 @@ static void note_starts(void *context, size_t block, struct column_reader column
 			return; /* damaged */
 		if (place_has(fits, place))
 			note_start(e, (struct block_start){column.value,
-							   b->id * BLOCK_SIZE + (int64_t)place});
+							   block_connection(b->id, place)});
 	}
 }
 

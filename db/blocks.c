@@ -278,7 +278,7 @@ bool blocks_add(struct blocks *blocks, const struct block_entry *e, struct error
 {
 	struct block *b = block_at_hand(blocks, block_of(e->id), err);
 	int64_t last_ns = wrapped_sum(e->first_ns, e->duration_ns);
-	size_t place = (size_t)(e->id % BLOCK_SIZE);
+	size_t place = place_of(e->id);
 
 	if (!b)
 		return false;
@@ -300,8 +300,8 @@ bool blocks_set_outcome(struct blocks *blocks, int64_t id, int64_t outcome_id, s
 {
 	struct block *b = block_at_hand(blocks, block_of(id), err);
 
-	if (b && b->value[BLOCK_OUTCOMES][id % BLOCK_SIZE] != outcome_id)
-		set_value(b, BLOCK_OUTCOMES, (size_t)(id % BLOCK_SIZE), outcome_id);
+	if (b && b->value[BLOCK_OUTCOMES][place_of(id)] != outcome_id)
+		set_value(b, BLOCK_OUTCOMES, place_of(id), outcome_id);
 	return b != NULL;
 }
 

@@ -40,9 +40,21 @@ struct block_entry {
 	int64_t value[BLOCK_KINDS]; /* that of starts follows from first_ns */
 };
 
+/* A database that was tampered with may have any id, below 0, too. */
+static inline size_t place_of(int64_t id)
+{
+	return (size_t)((uint64_t)id % BLOCK_SIZE);
+}
+
 static inline int64_t block_of(int64_t id)
 {
-	return id / BLOCK_SIZE;
+	return (id - (int64_t)place_of(id)) / BLOCK_SIZE;
+}
+
+/* The connection at a place. A block's number may be any, too: ids wrap. */
+static inline int64_t block_connection(int64_t block, size_t place)
+{
+	return (int64_t)((uint64_t)block * BLOCK_SIZE + place);
 }
 
 static inline bool place_has(const struct place_set *set, size_t place)
