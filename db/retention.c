@@ -34,15 +34,18 @@ int64_t retention_bytes(sqlite3 *db)
  * :before. So many blocks hold :count rows, if not all of them fit. */
 static bool choose(sqlite3 *db, int64_t before_ns, uint64_t count, struct error *err)
 {
-	char sql[768];
+	char sql[1024];
 
 	sqlite3_snprintf(
 		sizeof(sql), sql,
 		"CREATE TEMP TABLE IF NOT EXISTS expired(id INTEGER PRIMARY KEY);"
+		"CREATE TEMP TABLE IF NOT EXISTS touched(id INTEGER PRIMARY KEY, last_ns INTEGER);"
 		"DELETE FROM temp.expired;"
-		"INSERT INTO temp.expired SELECT c.id FROM (SELECT id AS block FROM blocks"
-		" WHERE last_ns < %lld ORDER BY last_ns, id LIMIT %llu)"
-		" CROSS JOIN connections AS c ON c.id BETWEEN block * %d AND block * %d + %d"
+		"DELETE FROM temp.touched;"
+		"INSERT INTO temp.touched(id) SELECT id FROM blocks WHERE last_ns < %lld"
+		" ORDER BY last_ns, id LIMIT %llu;"
+		"INSERT INTO temp.expired SELECT c.id FROM temp.touched AS t"
+		" CROSS JOIN connections AS c ON c.id BETWEEN t.id * %d AND t.id * %d + %d"
 		" WHERE c.first_ns < %lld AND c.first_ns + c.duration_ns < %lld"
 		" ORDER BY c.first_ns LIMIT %llu",
 		(long long)before_ns, (unsigned long long)count / BLOCK_SIZE + BLOCKS_MORE,
@@ -51,26 +54,24 @@ static bool choose(sqlite3 *db, int64_t before_ns, uint64_t count, struct error 
 	return schema_run(db, sql, err);
 }
 
-/* What is left in the blocks of those that went: nothing, or what ends later. */
+/* What is left in the blocks that were looked at: nothing, or what ends later. A connection that was told again
+ * may end later than its block says; that block, too, must not stay in front of all others. */
 static bool settle_blocks(sqlite3 *db, struct error *err)
 {
 	char sql[768];
 
+	_Static_assert(BLOCK_KINDS == 8, "all kinds are named below");
 	sqlite3_snprintf(
 		sizeof(sql), sql,
-		"CREATE TEMP TABLE IF NOT EXISTS touched(id INTEGER PRIMARY KEY, last_ns INTEGER);"
-		"DELETE FROM temp.touched;"
-		"INSERT INTO temp.touched SELECT block, (SELECT min(first_ns + duration_ns) FROM"
-		" connections AS c WHERE c.id BETWEEN block * %d AND block * %d + %d)"
-		" FROM (SELECT DISTINCT id / %d AS block FROM temp.expired);"
-		"UPDATE blocks SET last_ns = t.last_ns FROM temp.touched AS t WHERE blocks.id = "
-		"t.id"
-		" AND t.last_ns IS NOT NULL;"
-		"DELETE FROM blocks WHERE id IN (SELECT id FROM temp.touched WHERE last_ns IS "
-		"NULL);"
+		"UPDATE temp.touched SET last_ns = (SELECT min(first_ns + duration_ns) FROM"
+		" connections AS c WHERE c.id BETWEEN touched.id * %d AND touched.id * %d + %d);"
+		"UPDATE blocks SET last_ns = t.last_ns FROM temp.touched AS t"
+		" WHERE blocks.id = t.id AND t.last_ns IS NOT NULL;"
+		"DELETE FROM blocks WHERE id IN"
+		" (SELECT id FROM temp.touched WHERE last_ns IS NULL);"
 		"DELETE FROM block_values WHERE kind IN (0, 1, 2, 3, 4, 5, 6, 7) AND block_id IN"
 		" (SELECT id FROM temp.touched WHERE last_ns IS NULL)",
-		BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE - 1, BLOCK_SIZE);
+		BLOCK_SIZE, BLOCK_SIZE, BLOCK_SIZE - 1);
 	return schema_run(db, sql, err);
 }
 
@@ -95,7 +96,7 @@ static bool expire(struct retention *r, sqlite3 *db, int64_t before_ns, uint64_t
 	    !schema_run(db, delete_sql, err))
 		return false;
 	gone = sqlite3_changes64(db); /* of the last statement */
-	if (gone > 0 && !settle_blocks(db, err))
+	if (!settle_blocks(db, err))
 		return false;
 	r->expired += (uint64_t)gone;
 	r->since_orphans += (uint64_t)gone;
