@@ -123,12 +123,15 @@ static sqlite3_stmt *prepare(struct store *store, const struct query_filter *fil
 	return s;
 }
 
-/* The plan is freed where it fails. */
+/* The plan is freed where it fails. What blocks tell is of the same moment as the rows they tell of, and the
+ * statement comes to see those rows: the database is held until it is closed. */
 static bool make_plan(struct store *store, const struct query_filter *filter,
 		      struct filter_ranges *ranges, struct query_plan *plan, struct error *err)
 {
+	bool held;
+
 	community_id_register(store_handle(store));
-	if (!filter_check(filter, ranges, err) ||
+	if (!filter_check(filter, ranges, err) || !store_hold(store, &held, err) ||
 	    !filter_was_searched_for(store_handle(store), filter, err))
 		return false;
 	if (query_plan_make(store_handle(store), filter, ranges, plan, err))

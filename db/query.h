@@ -1,7 +1,8 @@
 /* Reading connections back: filtered, grouped, or by a statement of the user's own.
  *
  * Each gives a statement ready to step; the caller finalizes it before store_close. Rows come from
- * the view `teardowns`, whose columns are the contract. */
+ * the view `teardowns`, whose columns are the contract. Where connections are filtered or grouped, all that is
+ * read of the store from then on is of one moment (store_hold). */
 #ifndef LASTACK_DB_QUERY_H
 #define LASTACK_DB_QUERY_H
 

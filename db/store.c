@@ -106,6 +106,18 @@ void store_rollback(struct store *store)
 		sqlite3_exec(store->file.db, "ROLLBACK", NULL, NULL, NULL);
 }
 
+bool store_hold(struct store *store, bool *held, struct error *err)
+{
+	*held = sqlite3_get_autocommit(store->file.db) != 0;
+	return !*held || schema_run(store->file.db, "BEGIN", err) || store_failed(store, err);
+}
+
+void store_release(struct store *store, bool held)
+{
+	if (held)
+		sqlite3_exec(store->file.db, "COMMIT", NULL, NULL, NULL);
+}
+
 static bool execute(struct store *store, const char *sql, struct error *err)
 {
 	return schema_run(store->file.db, sql, err) || store_failed(store, err);

@@ -32,6 +32,10 @@ void store_setup(void);
 struct store *store_open(const char *path, enum store_mode mode, struct error *err);
 void store_close(struct store *store);      /* rolls back what is not committed; NULL is fine */
 sqlite3 *store_handle(struct store *store); /* for report and query, which only read */
+/* What is read from now on is of one moment, up to store_release(). *held: whether it is this call's doing; false
+ * inside a transaction. */
+bool store_hold(struct store *store, bool *held, struct error *err);
+void store_release(struct store *store, bool held);
 /* Whether the last failure was the database's, the disk's or for want of memory, and not a statement's. */
 bool store_at_fault(struct store *store);
 

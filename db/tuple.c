@@ -136,8 +136,8 @@ static sqlite3_stmt *prepare_between(sqlite3 *db, const char *sql, const int64_t
 	return s;
 }
 
-bool tuple_find(struct store *store, const struct tuple *tuple, int64_t **ids, size_t *count,
-		struct error *err)
+static bool find_ids(struct store *store, const struct tuple *tuple, int64_t **ids, size_t *count,
+		     struct error *err)
 {
 	static const char sql[] = "SELECT n.id" BETWEEN_ENDS " ORDER BY n.first_ns, n.id";
 	const uint16_t port[2] = {tuple->end[0].port, tuple->end[1].port};
@@ -147,8 +147,6 @@ bool tuple_find(struct store *store, const struct tuple *tuple, int64_t **ids, s
 	int step;
 	bool good = true;
 
-	*ids = NULL;
-	*count = 0;
 	if (!find_host(db, &tuple->end[0], &host[0], err) ||
 	    !find_host(db, &tuple->end[1], &host[1], err))
 		return false;
@@ -176,6 +174,19 @@ bool tuple_find(struct store *store, const struct tuple *tuple, int64_t **ids, s
 	return good;
 }
 
+/* Blocks and the rows they tell of are read at one moment. */
+bool tuple_find(struct store *store, const struct tuple *tuple, int64_t **ids, size_t *count,
+		struct error *err)
+{
+	bool held, good = store_hold(store, &held, err);
+
+	*ids = NULL;
+	*count = 0;
+	good = good && find_ids(store, tuple, ids, count, err);
+	store_release(store, held);
+	return good;
+}
+
 /* The ends of a connection; *there: it is in the database. */
 static bool ends_of(sqlite3 *db, int64_t id, int64_t host[2], uint16_t port[2], bool *there,
 		    struct error *err)
@@ -199,7 +210,7 @@ static bool ends_of(sqlite3 *db, int64_t id, int64_t host[2], uint16_t port[2], 
 	       error_set(err, "%s", sqlite3_errmsg(db));
 }
 
-bool tuple_next(struct store *store, int64_t id, int64_t *next, struct error *err)
+static bool find_next(struct store *store, int64_t id, int64_t *next, struct error *err)
 {
 	static const char sql[] =
 		"WITH c AS (SELECT c.path_id, c.first_packet, p.recording_id, p.position"
@@ -231,4 +242,13 @@ bool tuple_next(struct store *store, int64_t id, int64_t *next, struct error *er
 	sqlite3_finalize(s);
 	return step == SQLITE_ROW || step == SQLITE_DONE ||
 	       error_set(err, "%s", sqlite3_errmsg(db));
+}
+
+bool tuple_next(struct store *store, int64_t id, int64_t *next, struct error *err)
+{
+	bool held, good = store_hold(store, &held, err);
+
+	good = good && find_next(store, id, next, err);
+	store_release(store, held);
+	return good;
 }
