@@ -13,6 +13,7 @@
 #include "db/block_column.h"
 #include "db/block_search.h"
 #include "db/query.h"
+#include "db/retention.h"
 #include "tests/store_scene.h"
 
 enum { MANY = 1500 };
@@ -217,12 +218,133 @@ static void test_the_earliest(void **state)
 	scene_remove(folder);
 }
 
+static void execute(const char *path, const char *sql, int expected)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), expected);
+	sqlite3_close(db);
+}
+
+/* Forgets all that ended before then, step by step; gives how many connections that were. */
+static uint64_t forget(const char *path, int64_t before_ns)
+{
+	struct retention retention = {.keep_ns = 1};
+	struct store *store = scene_open(path, STORE_WRITE);
+	struct error err = {{0}};
+
+	for (unsigned step = 0; retention_due(&retention, store_handle(store), before_ns); step++) {
+		if (step > 20)
+			fail_msg("it does not end");
+		if (!retention_step(&retention, store_handle(store), before_ns, 1, &err))
+			fail_msg("%s", err.text);
+	}
+	store_close(store);
+	return retention.expired;
+}
+
+/* Parts of blocks go, and whole ones; then more come. */
+static void test_found_after_forgetting(void **state)
+{
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	uint32_t random = 11;
+	int64_t before_ns;
+	char sql[100];
+
+	(void)state;
+	store_many(path, "a.pcap", &random);
+	store_many(path, "b.pcap", &random);
+	before_ns = 1 + atoll(scene_file_value(path, "SELECT last_ns FROM teardowns"
+						     " ORDER BY last_ns LIMIT 1 OFFSET 700"));
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM teardowns WHERE last_ns < %lld",
+		 (long long)before_ns - 1);
+	assert_int_equal(forget(path, before_ns), atoll(scene_file_value(path, sql)));
+	assert_string_equal(scene_file_value(path, sql), "0");
+	scene_expect_sound(path);
+	expect_filters(path);
+	store_many(path, "b.pcap", &random); /* at the ids of those that went */
+	scene_expect_sound(path);
+	expect_filters(path);
+	scene_remove(folder);
+}
+
+/* A block may say that something ended long ago which, told again, ended later: it is no obstacle. */
+static void test_blocks_that_are_out_of_date_are_passed(void **state)
+{
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	uint32_t random = 11;
+	int64_t earliest_ns;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		store_many(path, (const char *[]){"a.pcap", "b.pcap", "c.pcap"}[i], &random);
+	earliest_ns = atoll(scene_file_value(path, "SELECT min(last_ns) FROM teardowns"));
+	execute(path, "UPDATE blocks SET last_ns = 0 WHERE id < 16", SQLITE_OK);
+	assert_int_equal(forget(path, earliest_ns), 0);
+	scene_expect_sound(path);
+	scene_remove(folder);
+}
+
+/* From the moment a query is made, nobody changes what its blocks tell. */
+static void test_rows_are_of_the_blocks_moment(void **state)
+{
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	struct query_filter filter = {.client = "10.0.0.7"};
+	struct error err = {{0}};
+	uint32_t random = 5;
+	sqlite3_stmt *query;
+	struct store *store;
+
+	(void)state;
+	store_many(path, "a.pcap", &random);
+	store = scene_open(path, STORE_READ);
+	query = query_prepare(store, &filter, &err);
+	assert_non_null(query);
+	execute(path, "DELETE FROM block_values", SQLITE_BUSY);
+	assert_int_equal(sqlite3_step(query), SQLITE_ROW);
+	sqlite3_finalize(query);
+	store_close(store);
+	execute(path, "DELETE FROM block_values", SQLITE_OK);
+	scene_remove(folder);
+}
+
+/* Nobody but who tampers with a database gives such ids; they are found all the same. */
+static void test_ids_below_0(void **state)
+{
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	uint32_t random = 7;
+
+	(void)state;
+	store_many(path, "a.pcap", &random);
+	store_many(path, "b.pcap", &random);
+	execute(path,
+		"UPDATE connections SET id = -id WHERE id < 300;"
+		"DROP TABLE block_values; DROP TABLE blocks; PRAGMA user_version = 5",
+		SQLITE_OK);
+	store_close(scene_open(path, STORE_READ)); /* makes blocks of them */
+	expect_filters(path);
+	execute(path, "UPDATE blocks SET id = 9223372036854775807 WHERE id = 0", SQLITE_OK);
+	execute(path, "UPDATE block_values SET block_id = 9223372036854775807 WHERE block_id = 0",
+		SQLITE_OK);
+	store_close(scene_open(path, STORE_READ));
+	scene_remove(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_columns),
 		cmocka_unit_test(test_found_by_blocks),
 		cmocka_unit_test(test_the_earliest),
+		cmocka_unit_test(test_found_after_forgetting),
+		cmocka_unit_test(test_blocks_that_are_out_of_date_are_passed),
+		cmocka_unit_test(test_rows_are_of_the_blocks_moment),
+		cmocka_unit_test(test_ids_below_0),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
