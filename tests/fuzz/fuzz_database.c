@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 
 #include "db/query.h"
+#include "db/retention.h"
 #include "db/tuple.h"
 #include "report/compare.h"
 #include "report/html.h"
@@ -32,6 +33,7 @@ enum setting {
 	READ_ROWS = 32,
 	READ_CONNECTIONS = 64,
 	READ_ALL = READ_REPORT | READ_ROWS | READ_CONNECTIONS,
+	WITHOUT_BLOCKS = 128, /* with statements: of version 5, to be brought up to date */
 };
 enum { COLUMNS_MAX = 512, CHANGES_MAX = 24, IDS = 6, SQL_STEPS = 20000 };
 
@@ -217,6 +219,7 @@ static const struct column *column_of(uint16_t chosen)
 static void change_row(struct choices *c, sqlite3 *db)
 {
 	const struct column *column = column_of(choose_u16(c));
+	const char *key = strcmp(column->table, "block_values") == 0 ? "kind" : "rowid";
 	uint8_t row = choose_u8(c);
 	sqlite3_stmt *statement = NULL;
 	char *sql;
@@ -227,9 +230,10 @@ static void change_row(struct choices *c, sqlite3 *db)
 		sql = sqlite3_mprintf("UPDATE OR REPLACE \"%w\" SET \"%w\" = ?1", column->table,
 				      column->name);
 	else
-		sql = sqlite3_mprintf("UPDATE OR REPLACE \"%w\" SET \"%w\" = ?1 WHERE rowid ="
-				      " (SELECT rowid FROM \"%w\" LIMIT 1 OFFSET %d)",
-				      column->table, column->name, column->table, row % 12);
+		sql = sqlite3_mprintf("UPDATE OR REPLACE \"%w\" SET \"%w\" = ?1 WHERE %s ="
+				      " (SELECT %s FROM \"%w\" LIMIT 1 OFFSET %d)",
+				      column->table, column->name, key, key, column->table,
+				      row % 12);
 	sqlite3_prepare_v2(db, sql, -1, &statement, NULL); /* NULL: a table without rowid */
 	if (statement)
 		bind_any(statement, c);
@@ -238,8 +242,10 @@ static void change_row(struct choices *c, sqlite3 *db)
 	sqlite3_free(sql);
 }
 
-static uint8_t *by_statements(struct choices *c, size_t *size)
+static uint8_t *by_statements(struct choices *c, uint8_t settings, size_t *size)
 {
+	static const char older[] = "DROP TABLE block_values; DROP TABLE blocks;"
+				    "PRAGMA user_version = 5";
 	static const char lenient[] = "PRAGMA ignore_check_constraints = ON;"
 				      "PRAGMA journal_mode = OFF";
 	uint8_t *copy = sqlite3_malloc64(base.size), *bytes;
@@ -254,6 +260,8 @@ static uint8_t *by_statements(struct choices *c, size_t *size)
 	sqlite3_exec(db, lenient, NULL, NULL, NULL);
 	for (int i = 0; i < CHANGES_MAX && c->left > 0; i++)
 		change_row(c, db);
+	if (settings & WITHOUT_BLOCKS)
+		sqlite3_exec(db, older, NULL, NULL, NULL);
 	bytes = sqlite3_serialize(db, "main", &changed, 0);
 	MUST(bytes);
 	*size = (size_t)changed;
@@ -276,7 +284,7 @@ static void make_file(struct choices *c, uint8_t settings)
 	if (settings & CUT)
 		size = choose_u32(c) % base.size;
 	if (settings & BY_STATEMENTS) {
-		bytes = by_statements(c, &size);
+		bytes = by_statements(c, settings, &size);
 	} else {
 		bytes = sqlite3_malloc64(base.size);
 		MUST(bytes);
@@ -370,7 +378,16 @@ static void read_rows(struct store *store, uint8_t pick)
 {
 	static const struct query_filter filters[] = {
 		{.limit = 9},
-		{.severity = "info", .host = "10.0.0.0/8", .has_port = true, .port = 80}};
+		{.severity = "info", .host = "10.0.0.0/8", .has_port = true, .port = 80},
+		{.client = "10.0.0.0/8", .has_server_port = true, .server_port = 80, .limit = 2},
+		{.complete = true,
+		 .capture = "/real/b.pcap",
+		 .has_until = true,
+		 .until_ns = INT64_MAX},
+		{.application = "TLS",
+		 .tunnel = "",
+		 .has_max_duration = true,
+		 .max_duration_ns = 9}};
 	enum { FILTERS = sizeof(filters) / sizeof(filters[0]) };
 	struct error err = {""};
 	size_t which = pick % (QUERY_GROUPS + FILTERS);
@@ -462,7 +479,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	err.text[0] = '\0';
 	store = store_open(base.path, STORE_WRITE, &err);
 	MUST((store == NULL) == (err.text[0] != '\0'));
-	if (store && !write_recording(store, "/real/a.pcap", &err))
+	if (store && (!write_recording(store, "/real/a.pcap", &err) ||
+		      !retention_step(&(struct retention){.keep_bytes = 1}, store_handle(store), 0,
+				      1, &err)))
 		MUST(err.text[0]);
 	store_close(store);
 	return 0;
