@@ -183,6 +183,7 @@ size_t row_feed_count(const struct row_feed *feed)
 	return feed->count;
 }
 
+/* As temp's, so that nothing of that name in the file takes its place. */
 bool row_feed_insert(struct row_feed *feed)
 {
 	bool ok;
@@ -190,8 +191,9 @@ bool row_feed_insert(struct row_feed *feed)
 	if (feed->count == 0)
 		return true;
 	if (!feed->insert &&
-	    sqlite3_prepare_v3(feed->db, "INSERT INTO connections SELECT * FROM connection_feed",
-			       -1, SQLITE_PREPARE_PERSISTENT, &feed->insert, NULL) != SQLITE_OK)
+	    sqlite3_prepare_v3(feed->db,
+			       "INSERT INTO connections SELECT * FROM temp.connection_feed", -1,
+			       SQLITE_PREPARE_PERSISTENT, &feed->insert, NULL) != SQLITE_OK)
 		return false;
 	ok = sqlite3_step(feed->insert) == SQLITE_DONE;
 	sqlite3_reset(feed->insert);

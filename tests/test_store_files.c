@@ -394,7 +394,8 @@ static void test_what_others_put_into_the_schema_does_not_run(void **state)
 	(void)state;
 	scene_store_file(path, "/real/a", 2);
 	execute(path, "CREATE TRIGGER t AFTER INSERT ON recordings BEGIN"
-		      " DELETE FROM connections; END");
+		      " DELETE FROM connections; END;"
+		      "CREATE VIEW connection_feed AS SELECT * FROM connections");
 	scene_store_file(path, "/real/b", 1);
 	assert_string_equal(scene_file_value(path, SCENE_COUNTS), "2 2 3");
 	scene_remove(folder);
