@@ -42,10 +42,12 @@ bool party_counts_add(struct party_counts *c, int64_t host_id, uint16_t port)
 	uint64_t party = party_of(host_id, port);
 	size_t *latest = &c->latest[port != 0];
 
-	if (2 * c->used >= c->places && !grow(c))
+	if (2 * c->used >= c->places && c->used < PARTY_COUNTS_MAX && !grow(c))
 		return false;
 	if (c->place[*latest].party != party)
 		*latest = place_of(c, party);
+	if (c->place[*latest].party == 0 && c->used == PARTY_COUNTS_MAX)
+		return true;
 	c->used += c->place[*latest].party == 0;
 	c->place[*latest].party = party;
 	c->place[*latest].connections++;

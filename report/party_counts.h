@@ -9,6 +9,9 @@
 
 #include "base/siphash.h"
 
+/* A flood of addresses takes 64 MiB, no more: those first met behind so many others are not counted at all. */
+enum { PARTY_COUNTS_MAX = 1 << 21 };
+
 struct party_count {
 	uint64_t party; /* host and port; 0: free */
 	uint64_t connections;
@@ -24,6 +27,7 @@ struct party_counts {
 
 /* A connection to the service, or with port 0 of the client; false: out of memory. */
 bool party_counts_add(struct party_counts *counts, int64_t host_id, uint16_t port);
+/* 0: none, or not counted. */
 uint64_t party_counts_of(const struct party_counts *counts, int64_t host_id, uint16_t port);
 void party_counts_free(struct party_counts *counts);
 

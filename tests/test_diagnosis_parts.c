@@ -1,4 +1,4 @@
-/* What diagnoses are made of: peaks of silences, known timers, tests of shares, Community IDs. */
+/* What diagnoses are made of: peaks of silences, known timers, tests of shares, Community IDs, counts of parties. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +12,7 @@
 #include "db/community_id.h"
 #include "report/clusters.h"
 #include "report/diagnosis.h"
+#include "report/party_counts.h"
 #include "report/significance.h"
 
 #define MS INT64_C(1000000)
@@ -128,6 +129,29 @@ static void test_silence_bins_grow(void **state)
 		assert_true(silence_bin_ns(i) > silence_bin_ns(i - 1));
 }
 
+/* Whoever is counted, is counted in full; a flood takes no more memory than so much. */
+static void test_parties_are_counted_up_to_a_bound(void **state)
+{
+	struct party_counts counts = {.key = {1}};
+
+	(void)state;
+	assert_int_equal(party_counts_of(&counts, 1, 80), 0);
+	for (int64_t host = 1; host <= PARTY_COUNTS_MAX + 1000; host++) {
+		assert_true(party_counts_add(&counts, host, 0));
+		assert_true(host > 9 || party_counts_add(&counts, host, 80));
+	}
+	for (int64_t host = 1; host <= 5; host++)
+		assert_true(party_counts_add(&counts, host, 80));
+	assert_int_equal(party_counts_of(&counts, 5, 80), 2);
+	assert_int_equal(party_counts_of(&counts, 6, 80), 1);
+	assert_int_equal(party_counts_of(&counts, 10, 80), 0);
+	assert_int_equal(party_counts_of(&counts, PARTY_COUNTS_MAX / 2, 0), 1);
+	assert_int_equal(party_counts_of(&counts, PARTY_COUNTS_MAX + 1000, 0), 0);
+	assert_int_equal(counts.used, PARTY_COUNTS_MAX);
+	assert_in_range(counts.places * sizeof(*counts.place), 1, 64 << 20);
+	party_counts_free(&counts);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,6 +162,7 @@ int main(void)
 		cmocka_unit_test(test_significance),
 		cmocka_unit_test(test_community_id),
 		cmocka_unit_test(test_silence_bins_grow),
+		cmocka_unit_test(test_parties_are_counted_up_to_a_bound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
