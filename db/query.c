@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#include "db/community_id.h"
 #include "db/query_filter.h"
 #include "db/query_parts.h"
 #include "db/readonly.h"
@@ -130,7 +129,6 @@ static bool make_plan(struct store *store, const struct query_filter *filter,
 {
 	bool held;
 
-	community_id_register(store_handle(store));
 	if (!filter_check(filter, ranges, err) || !store_hold(store, &held, err) ||
 	    !filter_was_searched_for(store_handle(store), filter, err))
 		return false;
@@ -186,7 +184,6 @@ sqlite3_stmt *query_prepare_sql(struct store *store, const char *sql, struct err
 	const char *tail = NULL;
 	sqlite3_stmt *s = NULL;
 
-	community_id_register(db);
 	readonly_enforce(db);
 	if (sqlite3_prepare_v2(db, sql, -1, &s, &tail) != SQLITE_OK) {
 		const char *message = sqlite3_errmsg(db);
