@@ -349,7 +349,7 @@ int main(int argc, char **argv)
 					  .ip6 = 0.2,
 					  .tagged = 0.1}};
 	static char buffer[1 << 20];
-	bool ok = argc > 1 && argc % 2 == 0;
+	bool ok = argc > 1 && argc % 2 == 0 && argv[argc - 1][0] != '-';
 	FILE *out;
 
 	for (int i = 1; ok && i + 1 < argc; i += 2)
