@@ -23,7 +23,7 @@ struct suspects {
 /* NULL: the table is full; who comes later is not watched. */
 static struct suspect *suspect_of(struct suspects *s, int64_t host_id)
 {
-	size_t at = (size_t)siphash(s->key, &host_id, sizeof(host_id)) & (SUSPECTS - 1);
+	size_t at = (size_t)siphash_1_3(s->key, &host_id, sizeof(host_id)) & (SUSPECTS - 1);
 
 	while (s->suspect[at].host_id != 0 && s->suspect[at].host_id != host_id)
 		at = (at + 1) & (SUSPECTS - 1);
@@ -44,7 +44,7 @@ static void take_attempt(struct suspects *s, sqlite3_stmt *row)
 
 	if (!suspect || suspect->services == SCAN_SERVICES)
 		return;
-	hash = siphash(s->key, service, sizeof(service));
+	hash = siphash_1_3(s->key, service, sizeof(service));
 	for (size_t i = 0; i < suspect->services; i++)
 		if (suspect->service[i] == hash)
 			return;

@@ -74,7 +74,7 @@ static uint32_t *
 place(const struct diagnosis_slots *s, uint32_t *table, size_t size, const uint64_t key[2],
       bool (*same)(const struct diagnosis_slots *s, size_t index, const uint64_t key[2]))
 {
-	size_t at = (size_t)siphash(s->key, key, 2 * sizeof(key[0])) & (size - 1);
+	size_t at = (size_t)siphash_1_3(s->key, key, 2 * sizeof(key[0])) & (size - 1);
 
 	while (table[at] != 0 && !same(s, table[at] - 1, key))
 		at = (at + 1) & (size - 1);

@@ -13,7 +13,7 @@ static uint64_t party_of(int64_t host_id, uint16_t port)
 /* Where the party is, or would be. */
 static size_t place_of(const struct party_counts *c, uint64_t party)
 {
-	size_t at = (size_t)siphash(c->key, &party, sizeof(party)) & (c->places - 1);
+	size_t at = (size_t)siphash_1_3(c->key, &party, sizeof(party)) & (c->places - 1);
 
 	while (c->place[at].party != 0 && c->place[at].party != party)
 		at = (at + 1) & (c->places - 1);
