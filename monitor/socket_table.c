@@ -58,31 +58,50 @@ static struct socket_row row_of(const struct inet_diag_msg *m)
 	};
 }
 
+/* The message that begins at an aligned place, whole; NULL behind the last one. */
+static const struct nlmsghdr *message_at(const uint8_t *bytes, size_t size, size_t at)
+{
+	const struct nlmsghdr *message;
+
+	if (at > size || size - at < sizeof(*message))
+		return NULL;
+	message = (const void *)(bytes + at);
+	return message->nlmsg_len >= sizeof(*message) && message->nlmsg_len <= size - at ? message
+											 : NULL;
+}
+
+/* What a message brings; NULL where it is shorter than size. */
+static const void *content_of(const struct nlmsghdr *message, size_t size)
+{
+	return message->nlmsg_len >= NLMSG_LENGTH(size) ? (const uint8_t *)message + NLMSG_HDRLEN
+							: NULL;
+}
+
+static enum socket_answer answer_failed(const struct nlmsgerr *failure, struct error *err)
+{
+	error_set(err, "the kernel does not tell its sockets: %s",
+		  strerror(failure && failure->error > -4096 ? -failure->error : EPROTO));
+	return SOCKET_ANSWER_FAILED;
+}
+
 enum socket_answer socket_table_take(const void *bytes, size_t size,
 				     void (*each)(void *, const struct socket_row *), void *context,
 				     struct error *err)
 {
-	const struct nlmsghdr *message = bytes;
-	int left = (int)size; /* below 0 where the last message ends unaligned */
+	const struct nlmsghdr *message;
 
-	for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
+	for (size_t at = 0; (message = message_at(bytes, size, at)) != NULL;
+	     at += NLMSG_ALIGN((size_t)message->nlmsg_len)) {
+		const struct inet_diag_msg *found = content_of(message, sizeof(*found));
 		struct socket_row row;
 
 		if (message->nlmsg_type == NLMSG_DONE)
 			return SOCKET_ANSWER_DONE;
-		if (message->nlmsg_type == NLMSG_ERROR) {
-			const struct nlmsgerr *failure = NLMSG_DATA(message);
-			bool whole = message->nlmsg_len >= NLMSG_LENGTH(sizeof(*failure));
-
-			error_set(err, "the kernel does not tell its sockets: %s",
-				  strerror(whole && failure->error > -4096 ? -failure->error
-									   : EPROTO));
-			return SOCKET_ANSWER_FAILED;
-		}
-		if (message->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
-		    message->nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
+		if (message->nlmsg_type == NLMSG_ERROR)
+			return answer_failed(content_of(message, sizeof(struct nlmsgerr)), err);
+		if (message->nlmsg_type != SOCK_DIAG_BY_FAMILY || !found)
 			continue;
-		row = row_of(NLMSG_DATA(message));
+		row = row_of(found);
 		each(context, &row);
 	}
 	return SOCKET_ANSWER_MORE;
