@@ -89,13 +89,20 @@ bool again_expected(struct store *store, struct error *err)
 	return store->again || set_up(store, err);
 }
 
+static bool is_known(const struct again *a, uint64_t number)
+{
+	return number <= a->highest && a->highest - number < KNOWN;
+}
+
+/* One that is older than all that is remembered would take the place of one that is. */
 void again_note(struct again *a, uint64_t number, unsigned added)
 {
 	if (!a || number == 0)
 		return;
-	a->no_rows[number % KNOWN] = (uint16_t)~added;
 	if (number > a->highest)
 		a->highest = number;
+	if (is_known(a, number))
+		a->no_rows[number % KNOWN] = (uint16_t)~added;
 }
 
 void again_forget(struct again *a)
@@ -106,9 +113,7 @@ void again_forget(struct again *a)
 
 static unsigned added_of(const struct again *a, uint64_t number)
 {
-	return number <= a->highest && a->highest - number < KNOWN
-		       ? ALL & ~a->no_rows[number % KNOWN]
-		       : ALL;
+	return is_known(a, number) ? ALL & ~a->no_rows[number % KNOWN] : ALL;
 }
 
 /* Steps a statement of one parameter; the caller resets it. */

@@ -162,11 +162,37 @@ static void test_one_that_was_not_stored_is_added(void **state)
 	store_close(once);
 }
 
+/* Of two that lie as many connections apart as are remembered, the earlier one is told last but one. */
+static void test_one_that_is_long_gone_changes_nothing_of_others(void **state)
+{
+	enum { KNOWN = 2 * 1024 * 1024 };
+	struct feed feed = scene_feed("given.pcap", "/real/a");
+	struct recording recording = scene_recording(&feed);
+	struct store *store = scene_open(":memory:", STORE_WRITE);
+	struct error err = {""};
+	int64_t id;
+
+	(void)state;
+	assert_true(store_begin(store, &recording, &id, &err));
+	tell(store, 1, CLEAN, false);
+	tell(store, 1, CLEAN, true); /* from now on it is remembered */
+	tell(store, 1 + KNOWN, CLEAN_TO_FULL, false);
+	tell(store, 1, CLEAN, true);
+	tell(store, 1 + KNOWN, CLEAN, true);
+	assert_true(scene_commit(store, &recording, &err));
+	assert_string_equal(scene_value(store_handle(store), "SELECT count(*) FROM findings"), "0");
+	assert_string_equal(scene_value(store_handle(store), "SELECT count(*) FROM losses"), "0");
+	assert_string_equal(scene_value(store_handle(store), "SELECT count(*) FROM mark_hits"),
+			    "0");
+	store_close(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_only_the_last_telling_counts),
 		cmocka_unit_test(test_one_that_was_not_stored_is_added),
+		cmocka_unit_test(test_one_that_is_long_gone_changes_nothing_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
