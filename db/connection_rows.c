@@ -9,7 +9,7 @@
 #define SILENCE_MIN_NS INT64_C(1000000000)
 
 static const char *const statement_sql[STORE_STATEMENTS] = {
-	[FIND_OUTCOME] = "SELECT outcome_id FROM connections WHERE id = ?1",
+	[FIND_OUTCOME] = "SELECT outcome_id, first_ns FROM connections WHERE id = ?1",
 	[SETTLE_CONNECTION] =
 		"UPDATE connections SET outcome_id = ?2, time_wait_observed_ns = ?3 WHERE id = ?1",
 	[ADD_LOSSES] = "INSERT INTO losses VALUES(?,?,?,?,?,?,?,?)",
@@ -418,8 +418,9 @@ static bool add_ladder(struct store *store, const struct verdict *v, int64_t id,
 	return run(store, ADD_LADDER, err);
 }
 
-/* *outcome: 0 where the connection is not there any more. */
-static bool find_outcome(struct store *store, int64_t id, int64_t *outcome, struct error *err)
+/* *outcome: 0 where the connection is not there any more. *first_ns: as it was told then. */
+static bool find_outcome(struct store *store, int64_t id, int64_t *outcome, int64_t *first_ns,
+			 struct error *err)
 {
 	sqlite3_stmt *s = store->statement[FIND_OUTCOME];
 	int step;
@@ -427,23 +428,25 @@ static bool find_outcome(struct store *store, int64_t id, int64_t *outcome, stru
 	sqlite3_bind_int64(s, 1, id);
 	step = sqlite3_step(s);
 	*outcome = step == SQLITE_ROW ? sqlite3_column_int64(s, 0) : 0;
+	*first_ns = sqlite3_column_int64(s, 1);
 	sqlite3_reset(s);
 	return step == SQLITE_ROW || step == SQLITE_DONE || store_failed(store, err);
 }
 
 bool connection_settle(struct store *store, const struct verdict *verdict, struct error *err)
 {
-	int64_t id = store->first_connection + (int64_t)verdict->number - 1, before, outcome;
+	int64_t id = store->first_connection + (int64_t)verdict->number - 1;
+	int64_t before, outcome, first_ns;
 	sqlite3_stmt *s = store->statement[SETTLE_CONNECTION];
 
 	if (!verdict_is_regular(verdict))
 		return connection_add(store, verdict, err);
 	if (!dictionary_outcome(store->dictionaries, verdict, TIMELINE_REGULAR, &outcome, err))
 		return store_failed(store, err);
-	if (!find_outcome(store, id, &before, err))
+	if (!find_outcome(store, id, &before, &first_ns, err))
 		return false;
 	if (before != 0 && before != outcome &&
-	    !summaries_move(store->summaries, verdict, before, outcome, err))
+	    !summaries_move(store->summaries, verdict, first_ns, before, outcome, err))
 		return store_failed(store, err);
 	if (before != 0 && !blocks_set_outcome(store->blocks, id, outcome, err))
 		return store_failed(store, err);

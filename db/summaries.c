@@ -142,10 +142,11 @@ static void add_findings(struct summaries *s, const struct verdict *v)
 	}
 }
 
-static void add_outcome(struct summaries *s, const struct verdict *v, int64_t outcome_id, int sign)
+static void add_outcome(struct summaries *s, const struct verdict *v, int64_t hour,
+			int64_t outcome_id, int sign)
 {
 	const struct verdict_direction *i = &v->dir[SIDE_INITIATOR], *r = &v->dir[SIDE_RESPONDER];
-	struct sum *sum = sum_of(s, hour_of(v->first_ns), outcome_id);
+	struct sum *sum = sum_of(s, hour, outcome_id);
 
 	sum->value[CONNECTIONS] += sign;
 	sum->value[BYTES] += sign * (int64_t)(i->bytes + r->bytes);
@@ -162,14 +163,16 @@ static void note_moved(struct summaries *s, int64_t hour)
 		s->moved_hour = hour;
 }
 
-bool summaries_move(struct summaries *s, const struct verdict *v, int64_t from, int64_t to,
-		    struct error *err)
+bool summaries_move(struct summaries *s, const struct verdict *v, int64_t first_ns, int64_t from,
+		    int64_t to, struct error *err)
 {
+	int64_t hour = hour_of(first_ns);
+
 	if (s->count + 2 >= FILLED && !summaries_flush(s, err))
 		return false;
-	add_outcome(s, v, from, -1);
-	add_outcome(s, v, to, 1);
-	note_moved(s, hour_of(v->first_ns));
+	add_outcome(s, v, hour, from, -1);
+	add_outcome(s, v, hour, to, 1);
+	note_moved(s, hour);
 	return true;
 }
 
@@ -178,7 +181,7 @@ bool summaries_add(struct summaries *s, const struct verdict *v, int64_t outcome
 {
 	if (s->count + 1 + v->finding_count >= FILLED && !summaries_flush(s, err))
 		return false;
-	add_outcome(s, v, outcome_id, 1);
+	add_outcome(s, v, hour_of(v->first_ns), outcome_id, 1);
 	if (v->finding_count > 0)
 		add_findings(s, v);
 	return true;

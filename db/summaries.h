@@ -31,9 +31,9 @@ void summaries_forget(struct summaries *summaries);
 /* Counts a connection whose rows are written. */
 bool summaries_add(struct summaries *summaries, const struct verdict *verdict, int64_t outcome_id,
 		   struct error *err);
-/* Its outcome alone is another now. */
-bool summaries_move(struct summaries *summaries, const struct verdict *verdict, int64_t from,
-		    int64_t to, struct error *err);
+/* Its outcome alone is another now. first_ns: of its row, as the clock may have been set since. */
+bool summaries_move(struct summaries *summaries, const struct verdict *verdict, int64_t first_ns,
+		    int64_t from, int64_t to, struct error *err);
 /* What summaries_add has counted of a connection, findings left out, is counted no more. */
 bool summaries_subtract(struct summaries *summaries, const struct summed *was, int64_t outcome_id,
 			struct error *err);

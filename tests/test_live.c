@@ -254,6 +254,55 @@ static void times_are_told_as_the_clock_is_now(void **state)
 	assert_int_equal(value("SELECT time_wait_observed_ns FROM teardowns"), SECOND);
 }
 
+/* The same with all times of an undisturbed close, which need no rows of their own. */
+static struct verdict regular(uint64_t number, int64_t first_ns, struct state_entry timeline[6])
+{
+	struct verdict v = closed(number, first_ns);
+	int64_t fin_ns = first_ns + SECOND - 3000;
+
+	for (int side = 0; side < SIDES; side++) {
+		v.dir[side].fin_check = FIN_OK;
+		v.dir[side].fin_ns = fin_ns + 2000 * side;
+		v.dir[side].fin_acked_after_ns = 1000;
+	}
+	v.fin_wait_1_ns = v.close_wait_ns = v.last_ack_ns = 1000;
+	v.fin_wait_2_ns = 2000;
+	timeline[0] = (struct state_entry){0, STATE_FIN_WAIT_1, fin_ns, 1000};
+	timeline[1] = (struct state_entry){0, STATE_FIN_WAIT_2, fin_ns + 1000, 2000};
+	timeline[2] = (struct state_entry){0, STATE_TIME_WAIT, fin_ns + 3000, SECOND};
+	timeline[3] = (struct state_entry){1, STATE_CLOSE_WAIT, fin_ns + 1000, 1000};
+	timeline[4] = (struct state_entry){1, STATE_LAST_ACK, fin_ns + 2000, 1000};
+	timeline[5] = (struct state_entry){1, STATE_CLOSED, fin_ns + 3000, NONE_NS};
+	v.timeline = timeline;
+	v.timeline_count = 6;
+	return v;
+}
+
+/* Its row stays at the hour it was told of first, and so does what is counted. */
+static void a_time_wait_may_end_after_the_clock_was_set(void **state)
+{
+	struct live_store_config config = configuration();
+	struct live_store *store = open_store(&config);
+	struct state_entry timeline[6];
+	struct verdict v = regular(1, 100 * SECOND, timeline);
+
+	(void)state;
+	live_store_put(store, &v, 0);
+	wait_for("SELECT count(*) FROM teardowns", 1);
+	assert_int_equal(value("SELECT count(*) FROM states"), 0);
+	v.again = v.settled = true;
+	v.time_wait_check = TIME_WAIT_HELD;
+	v.time_wait_observed_ns = timeline[2].dwell_ns = 240 * SECOND;
+	live_store_put(store, &v, 3600 * SECOND);
+	wait_for("SELECT time_wait_check = 'held' FROM teardowns", 1);
+	close_store(store);
+	assert_int_equal(value("SELECT first_ns FROM teardowns"), 100 * SECOND);
+	assert_int_equal(value("SELECT count(*) FROM summaries"), 1);
+	assert_int_equal(value("SELECT connections FROM summaries WHERE hour = 0 AND outcome_id ="
+			       " (SELECT outcome_id FROM connections)"),
+			 1);
+}
+
 static void a_locked_database_is_waited_for(void **state)
 {
 	struct live_store_config config = configuration();
@@ -485,6 +534,7 @@ int main(void)
 		TEST(rows_are_there_while_it_runs),
 		TEST(a_connection_told_again_is_one_row),
 		TEST(times_are_told_as_the_clock_is_now),
+		TEST(a_time_wait_may_end_after_the_clock_was_set),
 		TEST(a_locked_database_is_waited_for),
 		TEST(beyond_the_bound_rows_are_counted_as_lost),
 		TEST(nothing_new_writes_nothing),
