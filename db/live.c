@@ -249,11 +249,13 @@ static void take_counts(struct live_store *live)
 	live_counts_since(&live->latest, &live->file.counted_before);
 }
 
+/* The last one of a recording forgets nothing: its counts are told. */
 static bool transaction(struct live_store *live, bool finished, struct backlog_chunk **end,
 			struct error *err)
 {
 	struct writing w = {.live = live, .err = err};
 	struct live_file *file = &live->file;
+	struct retention before = live->retention;
 	int64_t now_ns = clock_ns(CLOCK_REALTIME);
 
 	if (!begin(live, err))
@@ -263,10 +265,12 @@ static bool transaction(struct live_store *live, bool finished, struct backlog_c
 	    !live_opens_write(live->opens, file, &live->config, err) ||
 	    !live_rows_update(file, &live->latest, backlog_lost(live->backlog),
 			      live->retention.expired, now_ns, finished, err) ||
-	    !retention_step(&live->retention, file->store->file.db, time_of_day(live), w.rows,
-			    err) ||
-	    !commit(live, w.rows, err))
+	    (!finished && !retention_step(&live->retention, file->store->file.db, time_of_day(live),
+					  w.rows, err)) ||
+	    !commit(live, w.rows, err)) {
+		live->retention = before;
 		return failed(live, err);
+	}
 	live->alert_count = 0;
 	if (live->retention.hosts_changed)
 		file->data_version = -1;

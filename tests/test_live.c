@@ -487,6 +487,64 @@ static void what_is_too_old_goes(void **state)
 	assert_int_equal(value("SELECT rows_expired FROM recordings"), 300);
 }
 
+/* Forgetting takes many steps; what the last one takes is counted, too. */
+static void an_end_counts_all_that_was_forgotten(void **state)
+{
+	struct live_store_config config = configuration();
+	struct live_store *store = open_store(&config);
+
+	(void)state;
+	put(store, 1, 3000, 100 * SECOND);
+	close_store(store);
+	config.keep_ns = 3600 * SECOND;
+	store = open_store(&config);
+	put(store, 1, 1, 100 * SECOND);
+	close_store(store);
+	assert_true(value("SELECT count(*) FROM connections") < 3001);
+	assert_int_equal(value("SELECT (SELECT count(*) FROM connections)"
+			       " + (SELECT max(rows_expired) FROM recordings)"),
+			 3001);
+}
+
+static void execute(const char *sql)
+{
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, 5000);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+/* A batch that fails after the old ones have gone, before the rest has: all are there again. */
+static void what_was_not_forgotten_after_all_is_not_counted(void **state)
+{
+	struct live_store_config config = configuration();
+	struct live_store *store;
+	struct timespec now;
+	char fail[200];
+
+	(void)state;
+	clock_gettime(CLOCK_REALTIME, &now);
+	config.keep_ns = 3600 * SECOND;
+	config.keep_bytes = 1;
+	store = open_store(&config);
+	snprintf(fail, sizeof(fail),
+		 "CREATE INDEX fail ON summaries(CASE WHEN connections = 0 AND hour > %lld"
+		 " THEN abs(-9223372036854775807 - 1) END)",
+		 (long long)(now.tv_sec - 3600) / 3600);
+	execute(fail);
+	put(store, 1, 300, ((int64_t)now.tv_sec - 7200) * SECOND);
+	put(store, 301, 310, (int64_t)now.tv_sec * SECOND);
+	wait_for_state(store, LIVE_STORE_FAILED);
+	execute("DROP INDEX fail");
+	wait_for_state(store, LIVE_STORE_FINE);
+	close_store(store);
+	assert_int_equal(value("SELECT (SELECT count(*) FROM connections)"
+			       " + (SELECT max(rows_expired) FROM recordings)"),
+			 310);
+}
+
 static void a_database_does_not_outgrow_its_size(void **state)
 {
 	struct live_store_config config = configuration();
@@ -543,6 +601,8 @@ int main(void)
 		TEST(two_runs_do_not_share_a_database),
 		TEST(open_connections_are_replaced),
 		TEST(what_is_too_old_goes),
+		TEST(an_end_counts_all_that_was_forgotten),
+		TEST(what_was_not_forgotten_after_all_is_not_counted),
 		TEST(a_database_does_not_outgrow_its_size),
 		cmocka_unit_test(the_backlog_gives_back_what_was_put),
 	};
