@@ -6,7 +6,9 @@
 #include "db/schema.h"
 #include "db/summaries.h"
 
-enum { STEP_MIN = 500, STEP_MAX = 20000, HOSTS_STEP = 2000, PAGES_STEP = 2000, BLOCKS_MORE = 8 };
+enum { STEP_MIN = 500, STEP_MAX = 20000, PAGES_STEP = 2000, BLOCKS_MORE = 8 };
+/* Hosts that go in a step, and that are looked at: each step begins with a look at all blocks. */
+enum { HOSTS_STEP = 2000, HOSTS_LOOKED = 100000 };
 /* Hosts and the other dictionaries are looked at when this many connections have gone, and about a tenth of those
  * there are: that many bytes each. So the looking, which visits all rows, costs little of what deleting does. */
 enum { ORPHANS_EVERY = 20000, ORPHANS_BYTES = 1500 };
@@ -120,31 +122,57 @@ static bool named_hosts(struct id_set *named, sqlite3 *db, struct error *err)
 	return good;
 }
 
-/* Those of the range that no block names. */
-static bool drop_hosts(struct retention *r, sqlite3 *db, struct error *err)
+/* Hosts that are not named, after orphan_after, which moves; *more: there are some behind it. */
+static bool find_unnamed(struct retention *r, sqlite3 *db, const struct id_set *named,
+			 int64_t unnamed[HOSTS_STEP], size_t *count, bool *more, struct error *err)
+{
+	sqlite3_stmt *hosts;
+	int step = SQLITE_ROW, looked = 0;
+
+	if (sqlite3_prepare_v2(db, "SELECT id FROM hosts WHERE id > ?1 ORDER BY id", -1, &hosts,
+			       NULL) != SQLITE_OK)
+		return error_set(err, "%s", sqlite3_errmsg(db));
+	sqlite3_bind_int64(hosts, 1, r->orphan_after);
+	for (*count = 0; *count < HOSTS_STEP && looked < HOSTS_LOOKED; looked++) {
+		step = sqlite3_step(hosts);
+		if (step != SQLITE_ROW)
+			break;
+		unnamed[*count] = sqlite3_column_int64(hosts, 0);
+		r->orphan_after = unnamed[*count];
+		*count += !id_set_has(named, unnamed[*count]);
+	}
+	*more = step == SQLITE_ROW;
+	sqlite3_finalize(hosts);
+	return step == SQLITE_ROW || step == SQLITE_DONE ||
+	       error_set(err, "%s", sqlite3_errmsg(db));
+}
+
+/* Those that no block names, some thousand at most. */
+static bool drop_hosts(struct retention *r, sqlite3 *db, bool *more, struct error *err)
 {
 	struct id_set named = {0};
+	int64_t unnamed[HOSTS_STEP];
+	size_t count = 0;
 	sqlite3_stmt *drop = NULL;
-	bool good = named_hosts(&named, db, err);
+	bool good = named_hosts(&named, db, err) &&
+		    find_unnamed(r, db, &named, unnamed, &count, more, err);
 
 	if (good &&
 	    sqlite3_prepare_v2(db, "DELETE FROM hosts WHERE id = ?1", -1, &drop, NULL) != SQLITE_OK)
 		good = error_set(err, "%s", sqlite3_errmsg(db));
-	for (int64_t id = r->orphan_from; good && id < r->orphan_from + HOSTS_STEP; id++) {
-		if (id_set_has(&named, id))
-			continue;
-		sqlite3_bind_int64(drop, 1, id);
+	for (size_t i = 0; good && i < count; i++) {
+		sqlite3_bind_int64(drop, 1, unnamed[i]);
 		good = sqlite3_step(drop) == SQLITE_DONE ||
 		       error_set(err, "%s", sqlite3_errmsg(db));
-		r->hosts_changed = r->hosts_changed || sqlite3_changes64(db) > 0;
 		sqlite3_reset(drop);
 	}
+	r->hosts_changed = r->hosts_changed || count > 0;
 	sqlite3_finalize(drop);
 	id_set_free(&named);
 	return good;
 }
 
-/* Hosts that no connection names any more, a range of ids a step; the other dictionaries are small, but for
+/* Hosts that no connection names any more, some of them a step; the other dictionaries are small, but for
  * server names. Details of findings stay: they are nDPI's few sentences. */
 static bool drop_orphans(struct retention *r, sqlite3 *db, struct error *err)
 {
@@ -158,18 +186,18 @@ static bool drop_orphans(struct retention *r, sqlite3 *db, struct error *err)
 		" WHERE recording_id NOT IN (SELECT id FROM recordings));"
 		"DELETE FROM captures WHERE recording_id NOT IN (SELECT id FROM recordings);"
 		"DELETE FROM decode_counts WHERE recording_id NOT IN (SELECT id FROM recordings);";
+	bool more = false;
 
 	if (!r->orphans && !orphans_due(r, db))
 		return true;
 	if (!r->orphans) {
 		r->orphans = true;
 		r->since_orphans = 0;
-		r->orphan_from = 0;
+		r->orphan_after = 0;
 	}
-	if (!drop_hosts(r, db, err))
+	if (!drop_hosts(r, db, &more, err))
 		return false;
-	r->orphan_from += HOSTS_STEP;
-	if (r->orphan_from <= number(db, "SELECT max(id) FROM hosts"))
+	if (more)
 		return true;
 	r->orphans = false;
 	r->hosts_changed = true;

@@ -14,7 +14,7 @@ struct retention {
 	int64_t keep_ns;     /* 0: for ever */
 	uint64_t keep_bytes; /* 0: without bound */
 	/* its own */
-	int64_t orphan_from;    /* hosts from here on are looked at next */
+	int64_t orphan_after;   /* hosts with larger ids are looked at next */
 	uint64_t since_orphans; /* connections that went since all hosts were looked at */
 	bool orphans;           /* looking at hosts */
 	bool hosts_changed;     /* set where a dictionary's row went: ids in caches are void */

@@ -235,6 +235,39 @@ static void test_many_outcomes_are_summed_apart(void **state)
 	scene_remove(folder);
 }
 
+/* Ids of hosts only grow; where most of them have gone, looking goes on at the next one there is. */
+static void test_unnamed_hosts_go_however_far_apart(void **state)
+{
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	struct retention retention = {.since_orphans = UINT64_MAX};
+	struct error err = {{0}};
+	struct store *store;
+	sqlite3 *db;
+
+	(void)state;
+	scene_store_file(path, "/real/a", 30);
+	store = scene_open(path, STORE_WRITE);
+	db = store_handle(store);
+	assert_int_equal(
+		sqlite3_exec(db,
+			     "WITH n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n"
+			     " WHERE n < 3000) INSERT INTO hosts(id, version, key, address)"
+			     " SELECT n * 1000000, 4, randomblob(16), n FROM n",
+			     NULL, NULL, NULL),
+		SQLITE_OK);
+	for (unsigned step = 0; step == 0 || retention.orphans; step++) {
+		assert_in_range(step, 0, 3);
+		if (!retention_step(&retention, db, 0, 1, &err))
+			fail_msg("%s", err.text);
+	}
+	assert_true(retention.hosts_changed);
+	store_close(store);
+	assert_string_equal(scene_file_value(path, "SELECT count(*) FROM hosts"), "2");
+	scene_expect_sound(path);
+	scene_remove(folder);
+}
+
 /* What a live run deletes for its age leaves the summaries, too. */
 static void test_what_expires_is_subtracted(void **state)
 {
@@ -429,6 +462,7 @@ int main(void)
 		cmocka_unit_test(test_older_versions_are_brought_up_to_date),
 		cmocka_unit_test(test_a_verdict_told_again_is_summed_once),
 		cmocka_unit_test(test_many_outcomes_are_summed_apart),
+		cmocka_unit_test(test_unnamed_hosts_go_however_far_apart),
 		cmocka_unit_test(test_what_expires_is_subtracted),
 		cmocka_unit_test(test_a_damaged_database_is_refused),
 		cmocka_unit_test(test_a_missing_database_suggests_analyze),
