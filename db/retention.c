@@ -185,7 +185,10 @@ static bool drop_orphans(struct retention *r, sqlite3 *db, struct error *err)
 		"DELETE FROM capture_linktypes WHERE capture_id IN (SELECT id FROM captures"
 		" WHERE recording_id NOT IN (SELECT id FROM recordings));"
 		"DELETE FROM captures WHERE recording_id NOT IN (SELECT id FROM recordings);"
-		"DELETE FROM decode_counts WHERE recording_id NOT IN (SELECT id FROM recordings);";
+		"DELETE FROM decode_counts WHERE recording_id NOT IN (SELECT id FROM recordings);"
+		"DELETE FROM alerts WHERE recording_id NOT IN (SELECT id FROM recordings);"
+		"DELETE FROM recording_marks WHERE recording_id NOT IN (SELECT id FROM recordings);"
+		"DELETE FROM marks WHERE id NOT IN (SELECT mark_id FROM recording_marks);";
 	bool more = false;
 
 	if (!r->orphans && !orphans_due(r, db))

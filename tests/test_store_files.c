@@ -268,6 +268,43 @@ static void test_unnamed_hosts_go_however_far_apart(void **state)
 	scene_remove(folder);
 }
 
+/* A live run of which no connection is left goes with all that is told of it; the latest one stays. */
+static void test_a_run_goes_with_its_alerts_and_marks(void **state)
+{
+	static const char runs[] = "UPDATE recordings SET live = 1, finished = 1;"
+				   "INSERT INTO alerts(recording_id, condition, began_ns, value, "
+				   "matching, connections)"
+				   " VALUES(1, 'count(connections) > 1 over 1m', 1, 2, 2, 2),"
+				   " (2, 'count(connections) > 1 over 1m', 1, 2, 2, 2);"
+				   "INSERT INTO marks VALUES(1, 'a', x'61');"
+				   "INSERT INTO recording_marks VALUES(1, 1), (2, 1);";
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	struct retention retention = {.keep_ns = 1, .since_orphans = UINT64_MAX / 2};
+	struct error err = {{0}};
+	struct store *store;
+	sqlite3 *db;
+
+	(void)state;
+	scene_store_file(path, "/real/a", 3);
+	scene_store_file(path, "/real/b", 2);
+	store = scene_open(path, STORE_WRITE);
+	db = store_handle(store);
+	assert_int_equal(sqlite3_exec(db, runs, NULL, NULL, NULL), SQLITE_OK);
+	if (!retention_step(&retention, db, INT64_MAX, 1, &err))
+		fail_msg("%s", err.text);
+	assert_int_equal(retention.expired, 5);
+	store_close(store);
+	assert_string_equal(scene_file_value(path,
+					     "SELECT (SELECT group_concat(id) FROM recordings)"
+					     " || ' ' || (SELECT count(*) FROM alerts)"
+					     " || ' ' || (SELECT count(*) FROM"
+					     " recording_marks)"),
+			    "2 1 1");
+	scene_expect_sound(path);
+	scene_remove(folder);
+}
+
 /* What a live run deletes for its age leaves the summaries, too. */
 static void test_what_expires_is_subtracted(void **state)
 {
@@ -463,6 +500,7 @@ int main(void)
 		cmocka_unit_test(test_a_verdict_told_again_is_summed_once),
 		cmocka_unit_test(test_many_outcomes_are_summed_apart),
 		cmocka_unit_test(test_unnamed_hosts_go_however_far_apart),
+		cmocka_unit_test(test_a_run_goes_with_its_alerts_and_marks),
 		cmocka_unit_test(test_what_expires_is_subtracted),
 		cmocka_unit_test(test_a_damaged_database_is_refused),
 		cmocka_unit_test(test_a_missing_database_suggests_analyze),
