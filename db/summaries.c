@@ -216,6 +216,7 @@ bool summaries_subtract_finding(struct summaries *s, int64_t first_ns, int code,
 	sum = sum_of(s, hour_of(first_ns), -1 - (code * SEVERITIES + severity));
 	sum->value[FINDING_CONNECTIONS] -= first;
 	sum->value[FINDING_OCCURRENCES] -= occurrences;
+	note_moved(s, hour_of(first_ns));
 	return true;
 }
 

@@ -1,4 +1,5 @@
 /* A connection that is told again: afterwards the database is as if the last telling had been the only one. */
+#include "db/summaries.h"
 #include "tests/store_scene.h"
 
 #include <setjmp.h>
@@ -187,12 +188,46 @@ static void test_one_that_is_long_gone_changes_nothing_of_others(void **state)
 	store_close(store);
 }
 
+/* Sums wait in a table of 8,192 places, written when half of them are taken: here between a connection and its
+ * finding. */
+static void test_sums_of_nothing_go_wherever_the_table_is_full(void **state)
+{
+	enum { OTHERS = 4094 };
+	static const char was_told[] = "INSERT INTO summaries VALUES(1, 5, 1, 1, 0, 0, 0, 0, 0, 0);"
+				       "INSERT INTO finding_summaries VALUES(1, 5, 2, 1, 1, 3);";
+	static const enum kind kind = CLEAN;
+	struct summed was = {.first_ns = 5 * INT64_C(3600000000000)};
+	struct store *store = stored(&kind, 1);
+	sqlite3 *db = store_handle(store);
+	struct error err = {""};
+	struct summaries *s = summaries_new(db, &err);
+	struct scene_verdict scene;
+
+	(void)state;
+	assert_int_equal(sqlite3_exec(db, was_told, NULL, NULL, NULL), SQLITE_OK);
+	summaries_begin(s, 1);
+	scene_unanswered(&scene);
+	for (int i = 0; i < OTHERS; i++) {
+		scene.v.first_ns += INT64_C(3600000000000);
+		assert_true(summaries_add(s, &scene.v, 1, &err));
+	}
+	assert_true(summaries_subtract(s, &was, 1, &err));
+	assert_true(summaries_subtract_finding(s, was.first_ns, 2, 1, true, 3, &err));
+	assert_true(summaries_flush(s, &err));
+	assert_string_equal(scene_value(db, "SELECT count(*) FROM summaries WHERE hour = 5"), "0");
+	assert_string_equal(
+		scene_value(db, "SELECT count(*) FROM finding_summaries WHERE hour = 5"), "0");
+	summaries_free(s);
+	store_close(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_only_the_last_telling_counts),
 		cmocka_unit_test(test_one_that_was_not_stored_is_added),
 		cmocka_unit_test(test_one_that_is_long_gone_changes_nothing_of_others),
+		cmocka_unit_test(test_sums_of_nothing_go_wherever_the_table_is_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
