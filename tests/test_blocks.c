@@ -251,6 +251,7 @@ static void test_found_after_forgetting(void **state)
 	const char *path = scene_path(folder, "x.db");
 	uint32_t random = 11;
 	int64_t before_ns;
+	uint64_t count;
 	char sql[100];
 
 	(void)state;
@@ -260,7 +261,8 @@ static void test_found_after_forgetting(void **state)
 						     " ORDER BY last_ns LIMIT 1 OFFSET 700"));
 	snprintf(sql, sizeof(sql), "SELECT count(*) FROM teardowns WHERE last_ns < %lld",
 		 (long long)before_ns - 1);
-	assert_int_equal(forget(path, before_ns), atoll(scene_file_value(path, sql)));
+	count = (uint64_t)atoll(scene_file_value(path, sql));
+	assert_int_equal(forget(path, before_ns), count);
 	assert_string_equal(scene_file_value(path, sql), "0");
 	scene_expect_sound(path);
 	expect_filters(path);
