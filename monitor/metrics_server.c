@@ -61,7 +61,7 @@ static enum MHD_Result answer_metrics(const struct metrics_server *server,
 		return MHD_NO;
 	snapshot_take(server->board, &snapshot);
 	metrics_write(out, &snapshot, format);
-	if (fclose(out) != 0) {
+	if (fclose(out) != 0 || !text) {
 		free(text);
 		return MHD_NO;
 	}

@@ -15,17 +15,28 @@
 
 enum { ROWS_MAX = 250000 };
 
-/* JSON inside a script element: no "<" may stand in it. */
-static void script_text(FILE *out, const char *text)
+/* Ends a stream into memory, which may be NULL; false where some of what was written to it is not there. glibc
+ * gives no text, and tells no error, where the last step fails. */
+static bool memory_close(FILE *memory, char *const *text)
+{
+	bool whole = memory && !ferror(memory);
+
+	return memory && fclose(memory) == 0 && whole && *text;
+}
+
+/* JSON inside a script element: no "<" may stand in it. False without memory. */
+static bool script_text(FILE *out, const char *text)
 {
 	char *json = NULL;
 	size_t size = 0;
 	FILE *memory = open_memstream(&json, &size);
 
-	if (!memory)
-		return;
-	write_json(memory, text, strlen(text));
-	fclose(memory);
+	if (memory)
+		write_json(memory, text, strlen(text));
+	if (!memory_close(memory, &json)) {
+		free(json);
+		return false;
+	}
 	for (size_t i = 0; i < size; i++) {
 		if (json[i] == '<' || json[i] == '>' || json[i] == '&')
 			fprintf(out, "\\u%04x", json[i]);
@@ -33,6 +44,7 @@ static void script_text(FILE *out, const char *text)
 			putc(json[i], out);
 	}
 	free(json);
+	return true;
 }
 
 struct column {
@@ -111,11 +123,10 @@ static bool tell_rows(struct html *html, struct error *err)
 	bool good = s != NULL;
 	int step = SQLITE_DONE;
 
-	for (int i = 0; i < COLUMNS; i++) {
+	for (int i = 0; i < COLUMNS; i++)
 		g.stream[i] = open_memstream(&g.text[i], &g.size[i]);
-		if (!g.stream[i])
-			good = error_set(err, "out of memory");
-	}
+	for (int i = 0; i < COLUMNS && good; i++)
+		good = g.stream[i] || error_set(err, "out of memory");
 	while (good && (step = row_step(s)) == SQLITE_ROW)
 		gather(&g, s);
 	if (good && step != SQLITE_DONE)
@@ -123,8 +134,8 @@ static bool tell_rows(struct html *html, struct error *err)
 	sqlite3_finalize(s);
 	fputs(",\n\"c\":{", html->out);
 	for (int i = 0; i < COLUMNS; i++) {
-		if (g.stream[i])
-			fclose(g.stream[i]);
+		if (!memory_close(g.stream[i], &g.text[i]) && good)
+			good = error_set(err, "out of memory");
 		fprintf(html->out, "%s\"%s\":[%s]", i > 0 ? ",\n" : "", columns[i].name,
 			g.text[i] ? g.text[i] : "");
 		free(g.text[i]);
@@ -159,7 +170,7 @@ static bool tell_list(struct html *html, const char *name, const char *sql, stru
 			else if (type == SQLITE_INTEGER)
 				fputs(text, out);
 			else
-				script_text(out, text);
+				lost |= !script_text(out, text);
 		}
 		putc(']', out);
 	}
