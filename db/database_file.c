@@ -155,7 +155,9 @@ static bool content_check(struct database_file *file, struct error *err)
 	if (id != SCHEMA_APPLICATION_ID)
 		return error_set(err, "%s: is a database, but not one of lastack's", file->path);
 	file->outdated = version < SCHEMA_VERSION;
-	return version_check(file->path, (uint32_t)version, err);
+	if (!version_check(file->path, (uint32_t)version, err))
+		return false;
+	return schema_check(file->db, err) || database_file_error(file, err);
 }
 
 /* The file may be anybody's: its schema calls no function that does more than reckon, fires nothing, and
@@ -165,7 +167,8 @@ static void distrust(sqlite3 *db)
 	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-	sqlite3_exec(db, "PRAGMA cell_size_check = ON", NULL, NULL, NULL);
+	sqlite3_exec(db, "PRAGMA cell_size_check = ON; PRAGMA ignore_check_constraints = ON", NULL,
+		     NULL, NULL);
 }
 
 static bool configure(struct database_file *file, enum store_mode mode, struct error *err)
@@ -316,6 +319,20 @@ static bool open_to_write(struct database_file *file, struct error *err)
 	       content_check(file, err) && (!file->outdated || migrate(file, err));
 }
 
+/* Once the file is of this version. */
+static bool use_own_views(struct database_file *file, enum store_mode mode, struct error *err)
+{
+	if (!file->has_schema)
+		return true;
+	/* it bars temporary views, too */
+	if (sqlite3_exec(file->db, "PRAGMA query_only = OFF", NULL, NULL, NULL) != SQLITE_OK ||
+	    !schema_own_views(file->db, err) ||
+	    (mode == STORE_READ &&
+	     sqlite3_exec(file->db, "PRAGMA query_only = ON", NULL, NULL, NULL) != SQLITE_OK))
+		return database_file_error(file, err);
+	return true;
+}
+
 bool database_file_open(const char *path, enum store_mode mode, struct database_file *file,
 			struct error *err)
 {
@@ -325,7 +342,8 @@ bool database_file_open(const char *path, enum store_mode mode, struct database_
 		return error_set(err, "out of memory");
 	if (path[0] == '\0')
 		error_set(err, "the database needs a name");
-	else if (mode == STORE_WRITE ? open_to_write(file, err) : open_to_read(file, err))
+	else if ((mode == STORE_WRITE ? open_to_write(file, err) : open_to_read(file, err)) &&
+		 use_own_views(file, mode, err))
 		return true;
 	database_file_close(file);
 	return false;

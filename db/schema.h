@@ -33,6 +33,13 @@ bool schema_drop_indexes(sqlite3 *db, struct error *err);
 /* The views; in views.c. */
 bool schema_create_views(sqlite3 *db, struct error *err);
 bool schema_drop_views(sqlite3 *db, struct error *err);
+/* Where the file has another view than ours, or none, our own takes its place for this connection: a
+ * temporary one. Others' views stay as they are. */
+bool schema_own_views(sqlite3 *db, struct error *err);
+
+/* Whether each of our tables that is there is a table of stored rows: a file may be anybody's, and a view
+ * or a virtual table of the name could give rows without end. Of any version. In schema_check.c. */
+bool schema_check(sqlite3 *db, struct error *err);
 
 /* Runs statements without results. */
 bool schema_run(sqlite3 *db, const char *sql, struct error *err);

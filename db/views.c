@@ -5,6 +5,7 @@
 #include "db/schema.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "analyzer/finding.h"
 #include "analyzer/verdict.h"
@@ -158,10 +159,10 @@ static const char closes_from[] = "FROM connections AS c\n"
 				  " LEFT JOIN reuses AS u ON u.connection_id = c.id\n"
 				  "WHERE o.timeline = 1;\n";
 
-static void append_view(sqlite3_str *sql, const char *name, const struct view_column *columns,
-			size_t count, const char *from)
+static void append_columns(sqlite3_str *sql, const char *name, const struct view_column *columns,
+			   size_t count, const char *from)
 {
-	sqlite3_str_appendf(sql, "CREATE VIEW %s AS SELECT\n", name);
+	sqlite3_str_appendf(sql, "%s AS SELECT\n", name);
 	for (size_t i = 0; i < count; i++)
 		sqlite3_str_appendf(sql, "%s %s AS %s", i > 0 ? ",\n" : "", columns[i].expression,
 				    columns[i].name);
@@ -195,7 +196,7 @@ static const char *name_of_side(int value)
 
 static void append_findings(sqlite3_str *sql)
 {
-	sqlite3_str_appendall(sql, "CREATE VIEW findings AS SELECT\n"
+	sqlite3_str_appendall(sql, "findings AS SELECT\n"
 				   " f.connection_id AS connection_id,\n"
 				   " k.code AS code,\n ");
 	append_case(sql, "f.severity", SEVERITIES, name_of_severity);
@@ -213,7 +214,7 @@ static void append_findings(sqlite3_str *sql)
 
 static void append_found(sqlite3_str *sql)
 {
-	sqlite3_str_appendall(sql, "CREATE VIEW found AS SELECT\n"
+	sqlite3_str_appendall(sql, "found AS SELECT\n"
 				   " h.connection_id AS connection_id,\n"
 				   " m.text AS mark,\n ");
 	append_case(sql, "h.side", SIDES, name_of_side);
@@ -246,7 +247,7 @@ static const struct regular_state regular_states[] = {
 
 static void append_timeline(sqlite3_str *sql)
 {
-	sqlite3_str_appendall(sql, "CREATE VIEW timeline AS SELECT\n connection_id,\n ");
+	sqlite3_str_appendall(sql, "timeline AS SELECT\n connection_id,\n ");
 	append_case(sql, "side", SIDES, name_of_side);
 	sqlite3_str_appendall(sql, " AS side,\n ");
 	append_case(sql, "state", ENDPOINT_STATES, name_of_state);
@@ -273,23 +274,96 @@ bool schema_drop_views(sqlite3 *db, struct error *err)
 			  err);
 }
 
+static void append_teardowns(sqlite3_str *sql)
+{
+	append_columns(sql, "teardowns", teardown_columns,
+		       sizeof(teardown_columns) / sizeof(teardown_columns[0]), teardowns_from);
+}
+
+static void append_regular_closes(sqlite3_str *sql)
+{
+	append_columns(sql, "regular_closes", close_columns,
+		       sizeof(close_columns) / sizeof(close_columns[0]), closes_from);
+}
+
+static const struct {
+	const char *name;
+	void (*append)(sqlite3_str *sql); /* name AS SELECT ...;\n */
+} views[] = {
+	{"teardowns", append_teardowns}, {"regular_closes", append_regular_closes},
+	{"findings", append_findings},   {"found", append_found},
+	{"timeline", append_timeline},
+};
+
+enum { VIEWS = sizeof(views) / sizeof(views[0]) };
+
+static void append_view(sqlite3_str *sql, size_t view, bool temporary)
+{
+	sqlite3_str_appendall(sql, temporary ? "CREATE TEMP VIEW " : "CREATE VIEW ");
+	views[view].append(sql);
+}
+
 bool schema_create_views(sqlite3 *db, struct error *err)
 {
 	sqlite3_str *sql = sqlite3_str_new(db);
 	char *text;
 	bool ok;
 
-	append_view(sql, "teardowns", teardown_columns,
-		    sizeof(teardown_columns) / sizeof(teardown_columns[0]), teardowns_from);
-	append_view(sql, "regular_closes", close_columns,
-		    sizeof(close_columns) / sizeof(close_columns[0]), closes_from);
-	append_findings(sql);
-	append_found(sql);
-	append_timeline(sql);
+	for (size_t i = 0; i < VIEWS; i++)
+		append_view(sql, i, false);
 	text = sqlite3_str_finish(sql);
 	if (!text)
 		return error_set(err, "out of memory");
 	ok = schema_run(db, text, err);
 	sqlite3_free(text);
+	return ok;
+}
+
+/* SQLite keeps a view's statement as it was given, but for what ends it. */
+static bool same_view(sqlite3_stmt *look, const char *name, const char *text)
+{
+	size_t length = strlen(text) - strlen(";\n");
+	bool same;
+
+	sqlite3_bind_text(look, 1, name, -1, SQLITE_STATIC);
+	sqlite3_bind_text(look, 2, text, (int)length, SQLITE_STATIC);
+	same = sqlite3_step(look) == SQLITE_ROW;
+	sqlite3_reset(look);
+	sqlite3_clear_bindings(look);
+	return same;
+}
+
+static bool own_view(sqlite3 *db, sqlite3_stmt *look, size_t view, struct error *err)
+{
+	bool ok = false;
+
+	for (int temporary = 0; !ok && temporary < 2; temporary++) {
+		sqlite3_str *sql = sqlite3_str_new(db);
+		char *text;
+
+		append_view(sql, view, temporary);
+		text = sqlite3_str_finish(sql);
+		if (!text)
+			return error_set(err, "out of memory");
+		ok = temporary ? schema_run(db, text, err)
+			       : same_view(look, views[view].name, text);
+		sqlite3_free(text);
+	}
+	return ok;
+}
+
+bool schema_own_views(sqlite3 *db, struct error *err)
+{
+	sqlite3_stmt *look;
+	bool ok = true;
+
+	if (sqlite3_prepare_v2(db,
+			       "SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ?1"
+			       " COLLATE NOCASE AND sql = ?2",
+			       -1, &look, NULL) != SQLITE_OK)
+		return error_set(err, "%s", sqlite3_errmsg(db));
+	for (size_t i = 0; ok && i < VIEWS; i++)
+		ok = own_view(db, look, i, err);
+	sqlite3_finalize(look);
 	return ok;
 }
