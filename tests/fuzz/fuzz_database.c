@@ -2,7 +2,7 @@
  *
  * The string is a whole file where it begins as one does; else what is done to a small sound one: a byte of
  * settings, then either patches of its bytes or statements that put values into rows where none of their
- * kind belongs. */
+ * kind belongs, or views in the places of tables. */
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,6 +36,7 @@ enum setting {
 	WITHOUT_BLOCKS = 128, /* with statements: of version 5, to be brought up to date */
 };
 enum { COLUMNS_MAX = 512, CHANGES_MAX = 24, IDS = 6, SQL_STEPS = 20000 };
+enum { ENDLESS = UINT8_MAX - 1 }; /* a row's number */
 
 static const char magic[16] = "SQLite format 3";
 
@@ -216,11 +217,22 @@ static const struct column *column_of(uint16_t chosen)
 	return best;
 }
 
-static void change_row(struct choices *c, sqlite3 *db)
+/* A view without end instead of the table: true where that came true. */
+static bool make_endless(sqlite3 *db, const char *table)
 {
-	const struct column *column = column_of(choose_u16(c));
+	char *sql = sqlite3_mprintf(
+		"DROP TABLE \"%w\"; CREATE VIEW \"%w\" AS WITH RECURSIVE n(id) AS"
+		" (SELECT 1 UNION ALL SELECT id + 1 FROM n) SELECT * FROM n",
+		table, table);
+	bool made = sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK;
+
+	sqlite3_free(sql);
+	return made;
+}
+
+static void change_row(sqlite3 *db, const struct column *column, uint8_t row, struct choices *c)
+{
 	const char *key = strcmp(column->table, "block_values") == 0 ? "kind" : "rowid";
-	uint8_t row = choose_u8(c);
 	sqlite3_stmt *statement = NULL;
 	char *sql;
 
@@ -242,7 +254,7 @@ static void change_row(struct choices *c, sqlite3 *db)
 	sqlite3_free(sql);
 }
 
-static uint8_t *by_statements(struct choices *c, uint8_t settings, size_t *size)
+static uint8_t *by_statements(struct choices *c, uint8_t settings, size_t *size, bool *endless)
 {
 	static const char older[] = "DROP TABLE block_values; DROP TABLE blocks;"
 				    "PRAGMA user_version = 5";
@@ -258,8 +270,15 @@ static uint8_t *by_statements(struct choices *c, uint8_t settings, size_t *size)
 		     db, "main", copy, (sqlite3_int64)base.size, (sqlite3_int64)base.size,
 		     SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_RESIZEABLE) == SQLITE_OK);
 	sqlite3_exec(db, lenient, NULL, NULL, NULL);
-	for (int i = 0; i < CHANGES_MAX && c->left > 0; i++)
-		change_row(c, db);
+	for (int i = 0; i < CHANGES_MAX && c->left > 0; i++) {
+		const struct column *column = column_of(choose_u16(c));
+		uint8_t row = choose_u8(c);
+
+		if (row != ENDLESS)
+			change_row(db, column, row, c);
+		else if (make_endless(db, column->table))
+			*endless = true;
+	}
 	if (settings & WITHOUT_BLOCKS)
 		sqlite3_exec(db, older, NULL, NULL, NULL);
 	bytes = sqlite3_serialize(db, "main", &changed, 0);
@@ -269,8 +288,11 @@ static uint8_t *by_statements(struct choices *c, uint8_t settings, size_t *size)
 	return bytes;
 }
 
-static void make_file(struct choices *c, uint8_t settings)
+/* False where no reader may take it. */
+static bool make_file(struct choices *c, uint8_t settings)
 {
+	bool endless = false;
+
 	uint8_t *bytes;
 	size_t size = base.size;
 
@@ -284,7 +306,7 @@ static void make_file(struct choices *c, uint8_t settings)
 	if (settings & CUT)
 		size = choose_u32(c) % base.size;
 	if (settings & BY_STATEMENTS) {
-		bytes = by_statements(c, settings, &size);
+		bytes = by_statements(c, settings, &size, &endless);
 	} else {
 		bytes = sqlite3_malloc64(base.size);
 		MUST(bytes);
@@ -293,6 +315,7 @@ static void make_file(struct choices *c, uint8_t settings)
 	}
 	write_file("", bytes, size);
 	sqlite3_free(bytes);
+	return !endless || settings & WITH_JOURNAL; /* which may undo it */
 }
 
 /* ---- what is read of it ---- */
@@ -455,15 +478,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct error err = {""};
 	struct store *store;
 	int steps = SQL_STEPS;
+	bool may_open = true;
 
 	if (!base.bytes)
 		make_base();
 	if (whole)
 		write_file("", data, size);
 	else
-		make_file(&c, settings);
+		may_open = make_file(&c, settings);
 	store = store_open(base.path, STORE_READ, &err);
-	MUST((store == NULL) == (err.text[0] != '\0'));
+	MUST((store == NULL) == (err.text[0] != '\0') && (may_open || !store));
 	if (store) { /* a statement may be made endless; it is ended as a signal ends it */
 		sqlite3_progress_handler(store_handle(store), 1000, stop, &steps);
 		if (settings & READ_REPORT)
@@ -478,7 +502,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	err.text[0] = '\0';
 	store = store_open(base.path, STORE_WRITE, &err);
-	MUST((store == NULL) == (err.text[0] != '\0'));
+	MUST((store == NULL) == (err.text[0] != '\0') && (may_open || !store));
 	if (store && (!write_recording(store, "/real/a.pcap", &err) ||
 		      !retention_step(&(struct retention){.keep_bytes = 1}, store_handle(store), 0,
 				      1, &err)))
