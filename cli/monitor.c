@@ -189,8 +189,10 @@ static enum exit_code run(const struct monitor_options *options, struct error *e
 	telling.board = board;
 	ok = open_watch(&telling, &config, err) && front_run(&config, board, &hooks, err);
 	watch_close(telling.watch);
-	if (ok && telling.broken.text[0] != '\0')
-		ok = error_set(err, "%s", telling.broken.text);
+	if (telling.broken.text[0] != '\0') {
+		clearerr(stdout); /* it is told by this */
+		ok = ok && error_set(err, "%s", telling.broken.text);
+	}
 	if (ok && !options->analyze.quiet)
 		tell_end(&telling);
 	board_free(board);

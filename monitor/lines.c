@@ -1,5 +1,6 @@
 #include "monitor/lines.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -332,7 +333,15 @@ void lines_trouble(struct lines *lines, int64_t now_ns, const char *text)
 		event_text(lines, &event);
 }
 
-bool lines_flush(struct lines *lines)
+bool lines_flush(struct lines *lines, struct error *err)
 {
-	return fflush(lines->out) == 0 && !ferror(lines->out);
+	bool failed = ferror(lines->out) != 0;
+
+	errno = 0;
+	if (fflush(lines->out) != 0)
+		failed = true;
+	if (!failed)
+		return true;
+	return error_set(err, "standard output could not be written%s%s", errno ? ": " : "",
+			 errno ? strerror(errno) : "");
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/error.h"
 #include "monitor/alert.h"
 #include "monitor/board.h"
 #include "monitor/snapshot.h"
@@ -35,7 +36,7 @@ void lines_summary(struct lines *lines, int64_t now_ns, int64_t elapsed_ns);
 void lines_note(struct lines *lines, int64_t now_ns, const char *text);
 /* Something that went wrong on this side, as the board tells of the other. */
 void lines_trouble(struct lines *lines, int64_t now_ns, const char *text);
-/* Flushes; false where the output is gone. */
-bool lines_flush(struct lines *lines);
+/* Flushes; false with err where the output is gone. */
+bool lines_flush(struct lines *lines, struct error *err);
 
 #endif

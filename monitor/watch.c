@@ -225,11 +225,7 @@ enum watch_result watch_turn(struct watch *watch, struct error *err)
 		watch->owners_ns = watch->now_ns;
 	}
 	show(watch);
-	if (!watch->view && !lines_flush(&watch->lines)) {
-		error_set(err, "standard output could not be written");
-		return WATCH_BROKEN;
-	}
-	return WATCH_GOES_ON;
+	return watch->view || lines_flush(&watch->lines, err) ? WATCH_GOES_ON : WATCH_BROKEN;
 }
 
 void watch_leave(struct watch *watch)
@@ -253,7 +249,7 @@ void watch_close(struct watch *watch)
 		watch->now_ns = clock_now(CLOCK_MONOTONIC);
 		if (watch->config.interval_ns > 0)
 			tell_summary(watch);
-		lines_flush(&watch->lines);
+		lines_flush(&watch->lines, NULL);
 	}
 	metrics_close(watch->metrics);
 	owners_close(watch->owners);

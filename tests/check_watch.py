@@ -335,7 +335,15 @@ def case_closed_output(demo):
 		preexec_fn=lambda: signal.signal(signal.SIGPIPE, signal.SIG_IGN))
 	process.stdout.close()
 	told = process.communicate(timeout=PATIENCE)[1].decode()
-	expect("could not be written" in told, told)
+	expect("could not be written: Broken pipe" in told, told)
+
+
+def case_full_output(demo):
+	"""a full device ends it, too, in either format"""
+	for words in (["seconds=20"], ["json", "seconds=20"]):
+		with open("/dev/full", "wb") as full:
+			told = subprocess.run([demo, *words], stdout=full, stderr=subprocess.PIPE, timeout=PATIENCE)
+		expect(told.stderr.count(b"could not be written: No space left on device") == 1, told.stderr)
 
 
 def case_alert_command(demo):
