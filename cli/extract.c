@@ -302,7 +302,6 @@ static enum exit_code run(struct extraction *x, const struct operands *captures,
 
 	if (x->options->analysis.join)
 		captures_allow_many();
-	signals_ignore_file_limit();
 	signals_catch();
 	if (prepare(x, captures, err) && confine_and_select(x, captures, err))
 		code = extract_recordings(x, captures, err);

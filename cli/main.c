@@ -127,8 +127,10 @@ int main(int argc, char **argv)
 {
 	enum exit_code code;
 
+	streams_reserve();
 	setlocale(LC_CTYPE, "");
 	signals_default_pipe();
+	signals_ignore_file_limit();
 	store_setup();
 	code = dispatch(argc, argv);
 	if (!output_finish())

@@ -25,9 +25,8 @@ static bool write_rows(sqlite3_stmt *statement, const struct query_options *opti
 		good = groups_write_table(stdout, statement, limit, &style, &written, &cut, err);
 	else
 		good = teardowns_write_table(stdout, statement, limit, &style, &written, &cut, err);
-	if (!good)
+	if (!good || !output_flush(err))
 		return false;
-	fflush(stdout);
 	if (options->quiet)
 		return true;
 	if (cut)

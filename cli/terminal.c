@@ -1,6 +1,7 @@
 #include "cli/terminal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <langinfo.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -55,15 +56,33 @@ void complain(const char *format, ...)
 	putc('\n', stderr);
 }
 
-bool output_finish(void)
+void streams_reserve(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0) /* the lowest that is free, which is this one */
+			(void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+bool output_flush(struct error *err)
 {
 	bool failed = ferror(stdout) != 0;
 
 	errno = 0;
 	if (fflush(stdout) != 0)
 		failed = true;
+	clearerr(stdout);
 	if (failed)
-		complain("standard output could not be written%s%s", errno ? ": " : "",
-			 errno ? strerror(errno) : "");
-	return !failed;
+		return error_set(err, "standard output could not be written%s%s", errno ? ": " : "",
+				 errno ? strerror(errno) : "");
+	return true;
+}
+
+bool output_finish(void)
+{
+	struct error err = {""};
+
+	if (output_flush(&err))
+		return true;
+	complain("%s", err.text);
+	return false;
 }

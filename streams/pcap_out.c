@@ -1,6 +1,7 @@
 #include "streams/pcap_out.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
@@ -91,6 +92,18 @@ bool pcap_out_check(const char *path, bool overwrite, struct error *err)
 	return ok;
 }
 
+/* A copy of the descriptor. One that was closed is the null device by now, for reading. */
+static int output_standard(void)
+{
+	int fd = dup(STDOUT_FILENO);
+
+	if (fd < 0 || (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY)
+		return fd;
+	close(fd);
+	errno = EBADF;
+	return -1;
+}
+
 /* The descriptor to write to, which is the caller's. */
 static int output_fd(struct pcap_out *out, const char *path, bool overwrite, struct error *err)
 {
@@ -98,7 +111,7 @@ static int output_fd(struct pcap_out *out, const char *path, bool overwrite, str
 
 	if (strcmp(path, "-") == 0) {
 		out->path = "standard output";
-		fd = dup(STDOUT_FILENO);
+		fd = output_standard();
 	} else {
 		if (!locate_free(out, path, overwrite, err) ||
 		    !new_file_create(&out->folder, &out->file, err))

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import time
@@ -10,6 +11,21 @@ from cli_cases import bench
 
 EVIL = "evil\x1b[31m\nname\u202e\x07.pcap"
 CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u202e]")
+
+
+def writers(t):
+	"""Every command and format that writes to standard output."""
+	library, sample = t.library(), t.capture("sample.pcap")
+	t.analyze(sample, t.capture("bad_fin_moved.pcap"))
+	words = [["analyze", "--db", ":memory:", "--format", f, sample] for f in ("text", "json")]
+	words += [["report", "--format", f, library] for f in ("text", "json", "md", "html")]
+	words += [["report", "--format", f, library, "--against", "t.db"] for f in ("text", "json", "md")]
+	for f in ("table", "json", "csv"):
+		words += [["query", "--format", f, *more, library] for more in ([], ["--limit", "1"], ["--by", "server"],
+			["--sql", "SELECT * FROM findings"])]
+	words += [["show", library, "1", *more] for more in ([], ["--format", "json"], ["--ladder"], ["--svg", "-"])]
+	words += [["extract", "--pcap", "-", sample], ["monitor", "--list"], ["--version"], ["--help"]]
+	return words + [[c, "--help"] for c in ("analyze", "extract", "monitor", "query", "report", "show")]
 
 
 def closed_pipe(t, *words, **options):
@@ -22,14 +38,15 @@ def closed_pipe(t, *words, **options):
 
 
 def case_closed_pipe(t):
-	"""a closed output pipe ends it silently, and what was analysed is stored"""
-	for words in (["analyze", "--db", "t.db", t.capture("sample.pcap")],
-			["query", "t.db"], ["query", "--format", "csv", "t.db"],
-			["query", "--format", "json", "t.db"], ["report", "t.db"],
-			["report", "--format", "json", "t.db"], ["analyze", "--help"]):
+	"""a closed output pipe ends it silently, whatever it writes"""
+	for words in writers(t):
 		done = closed_pipe(t, *words)
-		t.equal(done.err, "", "complaint", done)
-		t.expect(done.code in (-signal.SIGPIPE, 0), "ended by SIGPIPE", done)
+		t.equal((done.code, done.err), (-signal.SIGPIPE, ""), "end and complaint", done)
+
+
+def case_closed_pipe_stored(t):
+	"""what was analysed is stored before the report meets a closed pipe"""
+	closed_pipe(t, "analyze", "--db", "t.db", t.capture("sample.pcap"))
 	t.equal(t.connections(), 89, "connections")
 
 
@@ -41,15 +58,60 @@ def case_closed_pipe_ignored(t):
 	t.equal((done.code, done.err), (-signal.SIGPIPE, ""), "end and complaint", done)
 
 
+def fails_to_write(t, done, reason):
+	t.equal(done.code, 1, "exit code", done)
+	t.says(done, "standard output(: cannot| could not) be written", reason)
+	t.equal(done.err.count("\n"), 1, "lines of complaint", done)
+
+
 def case_full_output(t):
-	"""standard output that cannot be written: exit code 1 and a message"""
-	t.analyze(t.capture("sample.pcap"))
-	for words in (["query", "--format", "csv", "t.db"], ["report", "t.db"], ["--help"],
-			["--version"], ["analyze", "--db", "t.db", t.capture("sample.pcap")]):
+	"""standard output that cannot be written, whatever is written: exit code 1 and one message"""
+	for words in writers(t):
 		with open("/dev/full", "wb") as full:
-			done = t.run(*words, stdout=full)
-		t.equal(done.code, 1, "exit code", done)
-		t.says(done, "standard output")
+			fails_to_write(t, t.run(*words, stdout=full), "No space left on device")
+
+
+def case_closed_output(t):
+	"""the same where standard output is closed; what is opened does not get its number"""
+	for words in writers(t):
+		fails_to_write(t, t.run(*words, preexec_fn=lambda: os.close(1)), "Bad file descriptor")
+
+
+def case_closed_errors(t):
+	"""closed standard error and input: the outcome is as ever"""
+	cut = t.capture("container_cut.pcap")
+	wanted = t.run("analyze", "--db", "t.db", cut)
+	t.equal(wanted.code, 3, "exit code", wanted)
+	for descriptors in ([2], [0, 2], [0, 1, 2]):
+		done = t.run("analyze", "--db", "u.db", cut,
+			preexec_fn=lambda: [os.close(fd) for fd in descriptors])
+		t.equal((done.code, done.err), (1 if 1 in descriptors else 3, ""), "end", done)
+		t.equal(t.rows("u.db"), t.rows(), "rows")
+		t.sound("u.db")
+	done = t.run("analyze", "--db", ":memory:", t.capture("four_way.pcap"), "-", preexec_fn=lambda: os.close(0))
+	t.equal(done.code, 3, "exit code", done)
+	t.says(done, "standard input.*Bad file descriptor")
+
+
+def limit_files():
+	resource.setrlimit(resource.RLIMIT_FSIZE, (600, 600))
+
+
+def case_limited_files(t):
+	"""files that may not grow: exit code 1 and one message, no signal; nothing is left of them"""
+	library, sample = t.library(), t.capture("sample.pcap")
+	with open(t.path("page.html"), "wb") as page:
+		done = t.run("report", "--format", "html", library, stdout=page, preexec_fn=limit_files)
+	fails_to_write(t, done, "File too large")
+	os.unlink(t.path("page.html"))
+	for words, reason in ((["show", library, "1", "--svg", "a.svg"], "a.svg: File too large"),
+			(["extract", "--pcap", "a.pcap", sample], "a.pcap: cannot be written: File too large"),
+			(["extract", "--streams", "streams", sample], "streams.*File too large"),
+			(["analyze", "--db", "a.db", sample], "a.db")):
+		done = t.run(*words, preexec_fn=limit_files)
+		t.fails(done, 1, reason)
+		t.equal(done.err.count("\n"), 1, "lines of complaint", done)
+		t.equal(os.listdir(t.folder), [], "files")
 
 
 def case_colour(t):
