@@ -323,6 +323,8 @@ static void tell_value(FILE *out, const struct ladder_view *view, const struct c
 		fputs(seconds(value, text), out);
 	else if (column->kind == FIN_SEQ)
 		fprintf(out, "%" PRId32, (int32_t)((uint32_t)value - view->isn[side]));
+	else if (view_is_number(view, name))
+		fprintf(out, "%" PRId64, value);
 	else
 		put(out, view_text(view, name));
 }

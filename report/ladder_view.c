@@ -49,9 +49,11 @@ static int column_index(const struct ladder_view *view, const char *column)
 const char *view_text(const struct ladder_view *view, const char *column)
 {
 	int index = column_index(view, column);
-	const char *text = index < 0 ? NULL : (const char *)sqlite3_column_text(view->row, index);
 
-	return text ? text : "";
+	/* to turn a number into a text might find no memory */
+	if (index < 0 || sqlite3_column_type(view->row, index) != SQLITE_TEXT)
+		return "";
+	return (const char *)sqlite3_column_text(view->row, index);
 }
 
 int64_t view_number(const struct ladder_view *view, const char *column)
@@ -59,6 +61,13 @@ int64_t view_number(const struct ladder_view *view, const char *column)
 	int index = column_index(view, column);
 
 	return index < 0 ? 0 : sqlite3_column_int64(view->row, index);
+}
+
+bool view_is_number(const struct ladder_view *view, const char *column)
+{
+	int index = column_index(view, column);
+
+	return index >= 0 && sqlite3_column_type(view->row, index) == SQLITE_INTEGER;
 }
 
 bool view_is_null(const struct ladder_view *view, const char *column)

@@ -88,10 +88,12 @@ struct ladder_view {
 struct ladder_view *ladder_view_read(struct store *store, int64_t id, struct error *err);
 void ladder_view_free(struct ladder_view *view); /* NULL is fine */
 
-/* Columns of the view `teardowns`, and `community_id`, by their names. The text is valid while the view is; "" for NULL. */
+/* Columns of the view `teardowns`, and `community_id`, by their names. The text is valid while the view is; ""
+ * for NULL, and for what is no text. */
 const char *view_text(const struct ladder_view *view, const char *column);
 /* 0 for NULL. */
 int64_t view_number(const struct ladder_view *view, const char *column);
+bool view_is_number(const struct ladder_view *view, const char *column);
 bool view_is_null(const struct ladder_view *view, const char *column);
 /* The same of a direction: column "bytes" is "bytes_initiator" or "bytes_responder". */
 const char *view_text_of(const struct ladder_view *view, const char *column, enum side side);

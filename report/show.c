@@ -33,7 +33,7 @@ static void tell_head(const struct page *page, const struct ladder_view *view)
 	if (!view_is_null(view, "community_id"))
 		page_wrap(page, 2, "Community ID %s", view_text(view, "community_id"));
 	if (!view_is_null(view, "vlan"))
-		page_wrap(page, 2, "VLAN %s", view_text(view, "vlan"));
+		page_wrap(page, 2, "VLAN %" PRId64, view_number(view, "vlan"));
 }
 
 static void tell_verdict(const struct page *page, const struct ladder_view *view)

@@ -6,7 +6,8 @@
 
 INJECT (tests/faults/inject.c) is preloaded and makes one call fail: each allocation, each read, write,
 sync, open, lock, unlink and truncation of the database and its journal (as I/O error, full disk, busy),
-each read of the capture, and each read of the database with a byte turned over. --every N takes each
+each read of the capture, each read of the database with a byte turned over, each file of extract and
+show as it gets its name; outputs may grow up to a random size only. --every N takes each
 Nth call, from a random one on. A run may end with a message and exit code 1 (3 where the capture could
 not be read to its end), or as if nothing had happened: then output and rows are those of a run without
 a fault. The database passes SQLite's own check and holds the old rows or the new ones. --kills N also
@@ -20,6 +21,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import shutil
 import signal
 import sqlite3
@@ -89,12 +91,22 @@ def commands(folder):
 		Command("query, table", ["query", "--limit", "2", "t.db"]),
 		Command("query, json", ["query", "--format", "json", "--host", "192.0.2.0/24", "t.db"]),
 		Command("query, groups", ["query", "--by", "teardown", "t.db"]),
+		Command("analyze, json", ["analyze", "--no-dpi", "--format", "json", "--db", ":memory:", pcap]),
+		Command("report, json", ["report", "--format", "json", "t.db"]),
+		Command("report, md", ["report", "--format", "md", "t.db"]),
+		Command("compare", ["report", "--against", "old.db", "t.db"]),
+		Command("compare, json", ["report", "--against", "old.db", "--format", "json", "t.db"]),
+		Command("compare, md", ["report", "--against", "old.db", "--format", "md", "t.db"]),
+		Command("query, open", ["query", "--open", "t.db"]),
 		Command("query, sql", ["query", "--sql", "SELECT upper(tunnel || teardown), 1.5 * bytes_initiator,"
 			" teardown || ' and what makes it long', zeroblob(40) FROM teardowns", "t.db"]),
 		Command("show", ["show", "t.db", "1"]),
 		Command("show, json", ["show", "--format", "json", "t.db", "1"]),
+		Command("show, ladder", ["show", "--ladder", "t.db", "1"]),
+		Command("show, svg", ["show", "--svg", "out.svg", "t.db", "1"]),
 		Command("extract", ["extract", "--overwrite", "--streams", "out", pcap]),
 		Command("extract, pcap", ["extract", "--overwrite", "--pcap", "out.pcap", pcap]),
+		Command("extract, stdout", ["extract", "--pcap", "-", pcap]),
 	]
 
 
@@ -112,30 +124,37 @@ class Bench:
 		self.good = {}
 
 	def prepare(self, command):
-		for name in ("t.db", "t.db-journal", "out.pcap", "hit"):
+		for name in ("t.db", "t.db-journal", "out.pcap", "out.svg", "hit"):
 			(self.folder / name).unlink(missing_ok=True)
 		shutil.rmtree(self.folder / "out", ignore_errors=True)
 		if command.name != "analyze, new":
 			shutil.copy(self.old, self.folder / "t.db")
 
-	def run(self, command, fault=None, before=()):
+	def run(self, command, fault=None, before=(), limit=None):
 		self.prepare(command)
 		environment = dict(os.environ, LC_ALL="C.UTF-8")
 		if fault:
 			environment.update(LASTACK_FAULT=fault, LASTACK_FAULT_LOG=str(self.folder / "hit"),
 				LD_PRELOAD=self.arguments.library)
-		done = subprocess.run([*before, self.arguments.lastack, *command.words], cwd=self.folder,
-			env=environment, capture_output=True, timeout=300, stdin=subprocess.DEVNULL)
+		words = [*before, self.arguments.lastack, *command.words]
+		if limit is None:
+			done = subprocess.run(words, cwd=self.folder, env=environment, capture_output=True, timeout=300,
+				stdin=subprocess.DEVNULL)
+		else:
+			with open(self.folder / "stdout", "w+b") as out:
+				done = subprocess.run(words, cwd=self.folder, env=environment, stdout=out,
+					stderr=subprocess.PIPE, timeout=300, stdin=subprocess.DEVNULL,
+					preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+				out.seek(0)
+				done.stdout = out.read()
 		return done, (self.folder / "hit").exists()
 
 	def result(self, command):
 		"""What the command has left behind, output apart."""
 		if command.writes:
 			return without_ids(rows(self.folder / "t.db"))
-		if command.name.startswith("extract"):
-			return sorted((p.name, p.read_bytes()) for p in [*self.folder.glob("out/*"),
-				*self.folder.glob("out.pcap")] if p.is_file())
-		return None
+		return sorted((p.name, p.read_bytes()) for p in [*self.folder.glob("out/*"),
+			*self.folder.glob("out.*")] if p.is_file())
 
 	def well(self, command):
 		if command.name not in self.good:
@@ -185,6 +204,25 @@ class Bench:
 			self.settle(title, command, "%s %d" % (kind, at),
 				lambda: self.check(command, done, capture, flipped))
 			at += step
+
+	def cut_off(self, command, title):
+		"""Outputs that may not grow beyond some size: all of them are told, and what is there is right."""
+		out, left = self.well(command)
+		sizes = [len(out), *(len(data) for _, data in left)]
+		for _ in range(max(4, 200 // self.arguments.every)):
+			limit = self.random.randrange(max(sizes))
+			done, _ = self.run(command, limit=limit)
+			self.settle(title, command, "%d bytes" % limit, lambda: self.check_cut(command, done, limit))
+
+	def check_cut(self, command, done, limit):
+		out, left = self.well(command)
+		if done.returncode == 0:
+			raise Fault("exit code 0")
+		if not out.startswith(done.stdout) or len(done.stdout) > limit:
+			raise Fault("another output")
+		if any(pair not in left for pair in self.result(command)):
+			raise Fault("part of a file")
+		return self.check(command, done, False, False)
 
 	def settle(self, title, command, what, check):
 		row = self.table[title]
@@ -258,7 +296,10 @@ KINDS = (
 	("truncate", errno.EIO, "t.db", "truncations: I/O error", "analyze, (new|again)"),
 	("write", errno.ENOSPC, "out", "extract's files: disk full", "extract"),
 	("open", errno.EMFILE, "out", "extract's files: no descriptor", "extract"),
+	("move", errno.EIO, "out", "outputs: no name", "extract|show, svg"),
+	("sync", errno.EIO, "out", "outputs: not kept by the disk", "extract|show, svg"),
 )
+CUT = "report|compare|query(?!, open)|show|extract|analyze, json"
 
 
 def print_table(table):
@@ -289,6 +330,11 @@ def main():
 				if re.match(which, command.name) and re.search(arguments.k, title) and \
 						re.search(arguments.command, command.name):
 					bench.every_call(command, kind, str(how), part, title)
+		title = "outputs: no larger than N bytes"
+		for command in every:
+			if re.match(CUT, command.name) and re.search(arguments.k, title) and \
+					re.search(arguments.command, command.name):
+				bench.cut_off(command, title)
 		if re.search(arguments.k, "kill -9"):
 			for command in every[:2]:
 				bench.kill(command, arguments.kills)

@@ -1,7 +1,7 @@
 /* Makes one call of the C library fail, for tests/check_faults.py: preloaded into the program as it is.
  *
  * LASTACK_FAULT is CALL:N:HOW[:PART]. CALL is malloc (also calloc, realloc and their like), read, write,
- * sync, open, lock, unlink or truncate; the Nth of them fails, from 1, and no other. HOW is the errno as a
+ * sync, open (also dup), lock, unlink, truncate or move (link, rename and their like); the Nth of them fails, from 1, and no other. HOW is the errno as a
  * number, or "flip": the call is made, and one byte of what it read is turned over. With PART only files
  * whose path contains it count. LASTACK_FAULT_LOG names a file that is made when the call has failed. */
 #undef _FILE_OFFSET_BITS /* both names of each function are defined here */
@@ -31,8 +31,9 @@ ssize_t pread64(int fd, void *bytes, size_t count, off_t at);
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off_t at);
 int ftruncate64(int fd, off_t size);
 int fcntl64(int fd, int command, ...);
+int openat64(int folder, const char *path, int flags, ...);
 
-enum call { NOTHING, MEMORY, READ, WRITE, SYNC, OPEN, LOCK, UNLINK, TRUNCATE };
+enum call { NOTHING, MEMORY, READ, WRITE, SYNC, OPEN, LOCK, UNLINK, TRUNCATE, MOVE };
 
 /* Set once, before main. */
 static enum call wanted;
@@ -52,8 +53,8 @@ static void *next(const char *name)
 
 static enum call call_named(const char *name, size_t length)
 {
-	static const char *const names[] = {"malloc", "read", "write",  "sync",
-					    "open",   "lock", "unlink", "truncate"};
+	static const char *const names[] = {"malloc", "read",   "write",    "sync", "open",
+					    "lock",   "unlink", "truncate", "move"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strlen(names[i]) == length && memcmp(names[i], name, length) == 0)
@@ -126,6 +127,14 @@ static bool fails(enum call call, int fd)
 static bool fails_at(enum call call, const char *path)
 {
 	return wanted == call && is_meant(path) && strikes() && how != 0;
+}
+
+/* A name in a folder that is open. */
+static bool fails_in(enum call call, int folder, const char *path)
+{
+	bool meant = wanted == call && (is_meant(path) || (folder >= 0 && is_meant_fd(folder)));
+
+	return meant && strikes() && how != 0;
 }
 
 /* ---- memory ---- */
@@ -290,6 +299,63 @@ int open64(const char *path, int flags, ...)
 	mode = flags & O_CREAT ? va_arg(list, mode_t) : 0;
 	va_end(list);
 	return open_file("open64", path, flags, mode);
+}
+
+static int open_in(const char *name, int folder, const char *path, int flags, mode_t mode)
+{
+	NEXT(int (*real)(int, const char *, int, ...), name);
+
+	return fails_in(OPEN, folder, path) ? -1 : real(folder, path, flags, mode);
+}
+
+int openat(int folder, const char *path, int flags, ...)
+{
+	va_list list;
+	mode_t mode;
+
+	va_start(list, flags);
+	mode = flags & O_CREAT ? va_arg(list, mode_t) : 0;
+	va_end(list);
+	return open_in("openat", folder, path, flags, mode);
+}
+
+int openat64(int folder, const char *path, int flags, ...)
+{
+	va_list list;
+	mode_t mode;
+
+	va_start(list, flags);
+	mode = flags & O_CREAT ? va_arg(list, mode_t) : 0;
+	va_end(list);
+	return open_in("openat64", folder, path, flags, mode);
+}
+
+int dup(int fd)
+{
+	NEXT(int (*real)(int), "dup");
+
+	return fails(OPEN, fd) ? -1 : real(fd);
+}
+
+int link(const char *from, const char *to)
+{
+	NEXT(int (*real)(const char *, const char *), "link");
+
+	return fails_at(MOVE, to) ? -1 : real(from, to);
+}
+
+int renameat(int from_folder, const char *from, int folder, const char *to)
+{
+	NEXT(int (*real)(int, const char *, int, const char *), "renameat");
+
+	return fails_in(MOVE, folder, to) ? -1 : real(from_folder, from, folder, to);
+}
+
+int renameat2(int from_folder, const char *from, int folder, const char *to, unsigned flags)
+{
+	NEXT(int (*real)(int, const char *, int, const char *, unsigned), "renameat2");
+
+	return fails_in(MOVE, folder, to) ? -1 : real(from_folder, from, folder, to, flags);
 }
 
 static int control(const char *name, int fd, int command, void *argument)
