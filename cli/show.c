@@ -173,7 +173,10 @@ static bool tell_picture(const struct show_options *options, const struct ladder
 				 view->id);
 	if (!output_file_open(options->svg, &file, err))
 		return false;
-	ladder_svg(file.stream, view, true);
+	if (!ladder_svg(file.stream, view, true, err)) {
+		output_file_drop(&file);
+		return false;
+	}
 	if (!output_file_commit(&file, err))
 		return false;
 	if (!options->quiet && strcmp(options->svg, "-") != 0)

@@ -125,6 +125,7 @@ static bool remember(struct html *html, int64_t id, struct error *err)
 static bool draw(struct html *html, int64_t id, struct error *err)
 {
 	struct ladder_view *view;
+	bool good = true;
 
 	if (is_drawn(html, id)) {
 		fprintf(html->out,
@@ -142,7 +143,7 @@ static bool draw(struct html *html, int64_t id, struct error *err)
 			"\" role=\"region\" tabindex=\"0\""
 			" aria-label=\"Ladder of connection %" PRId64 "\">\n",
 			id, id);
-		ladder_svg(html->out, view, false);
+		good = ladder_svg(html->out, view, false, err);
 		fputs("</div>\n", html->out);
 	} else {
 		fputs("<p class=\"dim\">Its segments were not stored: <code>lastack analyze"
@@ -150,7 +151,7 @@ static bool draw(struct html *html, int64_t id, struct error *err)
 		      html->out);
 	}
 	ladder_view_free(view);
-	return true;
+	return good;
 }
 
 static bool tell_example(struct html *html, const struct diagnosis_example *e, struct error *err)

@@ -492,13 +492,13 @@ static void open_svg(FILE *out, const struct ladder_view *view, bool alone, int 
 	}
 }
 
-void ladder_svg(FILE *out, const struct ladder_view *view, bool alone)
+bool ladder_svg(FILE *out, const struct ladder_view *view, bool alone, struct error *err)
 {
 	int heads = head(NULL, view);
 	struct picture p = {.out = out, .view = view, .top = heads + 64};
 
 	if (!lay_out(&p))
-		return;
+		return error_set(err, "out of memory");
 	open_svg(out, view, alone, foot(NULL, view, p.bottom) + MARGIN);
 	head(out, view);
 	head_of(&p, SIDE_INITIATOR, heads);
@@ -513,4 +513,5 @@ void ladder_svg(FILE *out, const struct ladder_view *view, bool alone)
 	foot(out, view, p.bottom);
 	fputs("</svg>\n", out);
 	free(p.y);
+	return true;
 }

@@ -8,10 +8,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/error.h"
 #include "report/ladder_view.h"
 
 /* alone: a document with its own style; else one <svg> element that relies on the page's. Draws a
- * picture without arrows where no segments were stored. */
-void ladder_svg(FILE *out, const struct ladder_view *view, bool alone);
+ * picture without arrows where no segments were stored. False with err, and nothing is written, where
+ * there is no memory. */
+bool ladder_svg(FILE *out, const struct ladder_view *view, bool alone, struct error *err);
 
 #endif

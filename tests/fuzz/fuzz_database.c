@@ -457,7 +457,7 @@ static void read_connection(struct store *store, int64_t id)
 	show_json(w.out, view);
 	end_json(&w);
 	written_begin(&w);
-	ladder_svg(w.out, view, true);
+	MUST(ladder_svg(w.out, view, true, &err));
 	fclose(w.out);
 	free(w.text);
 	(void)tuple_next(store, id, &next, &err);
