@@ -15,15 +15,15 @@ CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u202e]")
 
 def writers(t):
 	"""Every command and format that writes to standard output."""
-	library, sample = t.library(), t.capture("sample.pcap")
-	t.analyze(sample, t.capture("bad_fin_moved.pcap"))
-	words = [["analyze", "--db", ":memory:", "--format", f, sample] for f in ("text", "json")]
-	words += [["report", "--format", f, library] for f in ("text", "json", "md", "html")]
-	words += [["report", "--format", f, library, "--against", "t.db"] for f in ("text", "json", "md")]
+	sample = t.capture("sample.pcap")
+	t.analyze("--no-dpi", "--ladders", "all", sample, t.capture("bad_fin_moved.pcap"))
+	words = [["analyze", "--no-dpi", "--db", ":memory:", "--format", f, sample] for f in ("text", "json")]
+	words += [["report", "--format", f, "t.db"] for f in ("text", "json", "md", "html")]
+	words += [["report", "--format", f, "t.db", "--against", "t.db"] for f in ("text", "json", "md")]
 	for f in ("table", "json", "csv"):
-		words += [["query", "--format", f, *more, library] for more in ([], ["--limit", "1"], ["--by", "server"],
+		words += [["query", "--format", f, *more, "t.db"] for more in ([], ["--limit", "1"], ["--by", "server"],
 			["--sql", "SELECT * FROM findings"])]
-	words += [["show", library, "1", *more] for more in ([], ["--format", "json"], ["--ladder"], ["--svg", "-"])]
+	words += [["show", "t.db", "1", *more] for more in ([], ["--format", "json"], ["--ladder"], ["--svg", "-"])]
 	words += [["extract", "--pcap", "-", sample], ["monitor", "--list"], ["--version"], ["--help"]]
 	return words + [[c, "--help"] for c in ("analyze", "extract", "monitor", "query", "report", "show")]
 
@@ -80,10 +80,10 @@ def case_closed_output(t):
 def case_closed_errors(t):
 	"""closed standard error and input: the outcome is as ever"""
 	cut = t.capture("container_cut.pcap")
-	wanted = t.run("analyze", "--db", "t.db", cut)
+	wanted = t.run("analyze", "--no-dpi", "--db", "t.db", cut)
 	t.equal(wanted.code, 3, "exit code", wanted)
 	for descriptors in ([2], [0, 2], [0, 1, 2]):
-		done = t.run("analyze", "--db", "u.db", cut,
+		done = t.run("analyze", "--no-dpi", "--db", "u.db", cut,
 			preexec_fn=lambda: [os.close(fd) for fd in descriptors])
 		t.equal((done.code, done.err), (1 if 1 in descriptors else 3, ""), "end", done)
 		t.equal(t.rows("u.db"), t.rows(), "rows")
@@ -99,19 +99,20 @@ def limit_files():
 
 def case_limited_files(t):
 	"""files that may not grow: exit code 1 and one message, no signal; nothing is left of them"""
-	library, sample = t.library(), t.capture("sample.pcap")
+	sample = t.capture("sample.pcap")
+	t.analyze("--no-dpi", "--ladders", "all", sample)
 	with open(t.path("page.html"), "wb") as page:
-		done = t.run("report", "--format", "html", library, stdout=page, preexec_fn=limit_files)
+		done = t.run("report", "--format", "html", "t.db", stdout=page, preexec_fn=limit_files)
 	fails_to_write(t, done, "File too large")
 	os.unlink(t.path("page.html"))
-	for words, reason in ((["show", library, "1", "--svg", "a.svg"], "a.svg: File too large"),
+	for words, reason in ((["show", "t.db", "1", "--svg", "a.svg"], "a.svg: File too large"),
 			(["extract", "--pcap", "a.pcap", sample], "a.pcap: cannot be written: File too large"),
 			(["extract", "--streams", "streams", sample], "streams.*File too large"),
-			(["analyze", "--db", "a.db", sample], "a.db")):
+			(["analyze", "--no-dpi", "--db", "a.db", sample], "a.db")):
 		done = t.run(*words, preexec_fn=limit_files)
 		t.fails(done, 1, reason)
 		t.equal(done.err.count("\n"), 1, "lines of complaint", done)
-		t.equal(os.listdir(t.folder), [], "files")
+		t.equal(os.listdir(t.folder), ["t.db"], "files")
 
 
 def case_colour(t):
