@@ -15,6 +15,7 @@ enum { KNOWN = 2 * 1024 * 1024 };
 #define ALL            UINT16_MAX
 
 static const char *const drop_sql[STORE_STATEMENTS] = {
+	[ADD_FINS] = "DELETE FROM fins WHERE connection_id = ?1",
 	[ADD_LOSSES] = "DELETE FROM losses WHERE connection_id = ?1",
 	[ADD_RESETS] = "DELETE FROM resets WHERE connection_id = ?1",
 	[ADD_SILENCE] = "DELETE FROM silences WHERE connection_id = ?1",

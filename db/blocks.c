@@ -328,7 +328,7 @@ bool blocks_fill(sqlite3 *db, struct error *err)
 {
 	static const char sql[] =
 		"SELECT id, first_ns, duration_ns, outcome_id, initiator_id, responder_id,"
-		" initiator_port, responder_port, path_id, application_id"
+		" ports & 65535, ports >> 16, path_id, application_id"
 		" FROM connections ORDER BY id";
 	struct blocks *blocks = blocks_new(db, err);
 	sqlite3_stmt *rows = NULL;

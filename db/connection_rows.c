@@ -6,17 +6,16 @@
 #include "db/regular.h"
 #include "db/store_private.h"
 
-#define SILENCE_MIN_NS INT64_C(1000000000)
-
 static const char *const statement_sql[STORE_STATEMENTS] = {
 	[FIND_OUTCOME] = "SELECT outcome_id, first_ns FROM connections WHERE id = ?1",
 	[SETTLE_CONNECTION] =
 		"UPDATE connections SET outcome_id = ?2, time_wait_observed_ns = ?3 WHERE id = ?1",
+	[ADD_FINS] = "INSERT INTO fins VALUES(?,?,?,?)",
 	[ADD_LOSSES] = "INSERT INTO losses VALUES(?,?,?,?,?,?,?,?)",
 	[ADD_RESETS] = "INSERT INTO resets VALUES(?,?,?,?,?,?,?,?)",
 	[ADD_SILENCE] = "INSERT INTO silences VALUES(?,?)",
 	[ADD_REUSES] = "INSERT INTO reuses VALUES(?,?,?)",
-	[ADD_DWELLS] = "INSERT INTO dwells VALUES(?,?,?,?,?,?,?)",
+	[ADD_DWELLS] = "INSERT INTO dwells VALUES(?,?,?,?,?,?,?,?)",
 	[ADD_STATE] = "INSERT INTO states VALUES(?,?,?,?,?,?)",
 	[ADD_LADDER] = "INSERT INTO ladders VALUES(?,?)",
 	[ADD_FINDING] = "INSERT INTO finding_rows VALUES(?,?,?,?,?,?,?,?,?,?,?)",
@@ -34,7 +33,7 @@ bool connection_prepare(struct store *store, struct error *err)
 	return true;
 }
 
-static bool run(struct store *store, enum store_statement which, struct error *err)
+bool store_run(struct store *store, enum store_statement which, struct error *err)
 {
 	sqlite3_stmt *s = store->statement[which];
 	int step = sqlite3_step(s);
@@ -42,14 +41,6 @@ static bool run(struct store *store, enum store_statement which, struct error *e
 	sqlite3_reset(s);
 	store->added |= 1U << which;
 	return step == SQLITE_DONE || store_failed(store, err);
-}
-
-static void bind_ns(sqlite3_stmt *s, int column, int64_t ns)
-{
-	if (ns == NONE_NS)
-		sqlite3_bind_null(s, column);
-	else
-		sqlite3_bind_int64(s, column, ns);
 }
 
 static void bind_count(sqlite3_stmt *s, int column, uint64_t count)
@@ -71,12 +62,6 @@ static int64_t or_null(int64_t ns)
 	return ns == NONE_NS ? ROW_NULL : ns;
 }
 
-/* How long before the last segment something was; NONE_NS stays. */
-static int64_t back_ns(const struct verdict *v, int64_t ns)
-{
-	return ns == NONE_NS ? NONE_NS : v->last_ns - ns;
-}
-
 /* The initiator's column; the responder's is the next one. */
 static void put_direction(int64_t *row, const struct verdict *v, enum side side)
 {
@@ -86,18 +71,13 @@ static void put_direction(int64_t *row, const struct verdict *v, enum side side)
 
 	row[ROW_PACKETS_INITIATOR + at] = (int64_t)d->packets;
 	row[ROW_BYTES_INITIATOR + at] = (int64_t)d->bytes;
-	row[ROW_ISN_INITIATOR + at] = (int32_t)d->isn;
 	if (d->fin_check == FIN_NONE) {
-		row[ROW_FIN_SHIFT_INITIATOR + at] = ROW_NULL;
-		row[ROW_FIN_PAYLOAD_INITIATOR + at] = ROW_NULL;
 		row[ROW_FIN_BACK_INITIATOR + at] = ROW_NULL;
 		row[ROW_FIN_ACKED_INITIATOR + at] = ROW_NULL;
 		return;
 	}
 	if (d->fin_acked_after_ns != NONE_NS)
 		covered = d->fin_acked_after_ns;
-	row[ROW_FIN_SHIFT_INITIATOR + at] = (int32_t)(d->fin_seq - d->isn - 1 - (uint32_t)d->bytes);
-	row[ROW_FIN_PAYLOAD_INITIATOR + at] = d->fin_payload;
 	row[ROW_FIN_BACK_INITIATOR + at] = v->last_ns - d->fin_ns - covered;
 	row[ROW_FIN_ACKED_INITIATOR + at] = or_null(d->fin_acked_after_ns);
 }
@@ -119,8 +99,19 @@ static int64_t observed_to_store(struct store *store, const struct verdict *v)
 	return entry + observed == store->watched_until_ns ? NONE_NS : observed;
 }
 
+/* Two 32-bit numbers as one column's: the initiator's is the upper half. */
+static int64_t halves(uint32_t initiator, uint32_t responder)
+{
+	return (int64_t)((uint64_t)initiator << 32 | responder);
+}
+
+static uint32_t fin_payload(const struct verdict_direction *d)
+{
+	return d->fin_check == FIN_NONE ? 0 : d->fin_payload;
+}
+
 struct row_ids {
-	int64_t id, initiator, responder, path, outcome, application; /* 0: none */
+	int64_t id, initiator, responder, path, outcome, application, history; /* 0: none */
 };
 
 static bool find_ids(struct store *store, const struct verdict *v, enum timeline_kind timeline,
@@ -133,14 +124,15 @@ static bool find_ids(struct store *store, const struct verdict *v, enum timeline
 		dictionary_host(d, &r->address, v->ip_version, &ids->responder, err) &&
 		dictionary_path(d, v, &ids->path, err) &&
 		dictionary_outcome(d, v, timeline, &ids->outcome, err) &&
-		dictionary_application(d, v->application, &ids->application, err)) ||
+		dictionary_application(d, v->application, &ids->application, err) &&
+		dictionary_history(d, v->history, &ids->history, err)) ||
 	       store_failed(store, err);
 }
 
 static void put_row(struct store *store, const struct verdict *v, const struct row_ids *ids,
-		    struct connection_row *out)
+		    int64_t row[ROW_COLUMNS])
 {
-	int64_t *row = out->value;
+	const struct verdict_direction *i = &v->dir[SIDE_INITIATOR], *r = &v->dir[SIDE_RESPONDER];
 
 	row[ROW_ID] = ids->id;
 	row[ROW_OUTCOME] = ids->outcome;
@@ -148,21 +140,18 @@ static void put_row(struct store *store, const struct verdict *v, const struct r
 	row[ROW_DURATION_NS] = v->last_ns - v->first_ns;
 	row[ROW_INITIATOR] = ids->initiator;
 	row[ROW_RESPONDER] = ids->responder;
-	row[ROW_RESPONDER_PORT] = v->dir[SIDE_RESPONDER].port;
+	row[ROW_PORTS] = (int64_t)r->port << 16 | i->port;
 	row[ROW_APPLICATION] = ids->application == 0 ? ROW_NULL : ids->application;
 	row[ROW_PATH] = ids->path == 0 ? ROW_NULL : ids->path;
 	row[ROW_CAPTURE] = store->capture_base + v->file;
-	row[ROW_INITIATOR_PORT] = v->dir[SIDE_INITIATOR].port;
 	row[ROW_FIRST_PACKET] = (int64_t)v->first_packet;
+	row[ROW_HISTORY] = ids->history;
 	put_direction(row, v, SIDE_INITIATOR);
 	put_direction(row, v, SIDE_RESPONDER);
-	row[ROW_HALF_CLOSE_BYTES] = (int64_t)v->half_close_bytes;
+	row[ROW_ISNS] = halves(i->isn, r->isn);
+	row[ROW_FIN_PAYLOADS] = halves(fin_payload(i), fin_payload(r));
 	row[ROW_HANDSHAKE_RTT_NS] = or_null(v->handshake_rtt_ns);
-	row[ROW_END_BACK_NS] = or_null(back_ns(v, v->end_ns));
 	row[ROW_TIME_WAIT_OBSERVED_NS] = or_null(observed_to_store(store, v));
-	out->history[0] = '\0';
-	if (v->history)
-		strncat(out->history, v->history, sizeof(out->history) - 1);
 }
 
 static bool add_to_block(struct store *store, const struct verdict *v, const struct row_ids *ids,
@@ -195,7 +184,7 @@ static bool add_connection(struct store *store, const struct verdict *v,
 	row = row_feed_place(store->feed);
 	if (!find_ids(store, v, timeline, &ids, err))
 		return false;
-	put_row(store, v, &ids, row);
+	put_row(store, v, &ids, row->value);
 	row_feed_took(store->feed);
 	if (!add_to_block(store, v, &ids, err))
 		return false;
@@ -206,121 +195,6 @@ bool connection_flush(struct store *store, struct error *err)
 {
 	return (row_feed_insert(store->feed) && blocks_flush(store->blocks, err)) ||
 	       store_failed(store, err);
-}
-
-static bool add_losses(struct store *store, const struct verdict *v, int64_t id, struct error *err)
-{
-	const struct verdict_direction *i = &v->dir[SIDE_INITIATOR], *r = &v->dir[SIDE_RESPONDER];
-	const uint64_t counts[] = {
-		v->duplicates,
-		i->retransmitted,
-		r->retransmitted,
-		i->missing,
-		r->missing,
-		i->fin_check == FIN_NONE ? 0 : i->fin_retransmissions,
-		r->fin_check == FIN_NONE ? 0 : r->fin_retransmissions,
-	};
-	uint64_t any = 0;
-
-	for (size_t n = 0; n < sizeof(counts) / sizeof(counts[0]); n++)
-		any |= counts[n];
-	if (any == 0)
-		return true;
-	sqlite3_bind_int64(store->statement[ADD_LOSSES], 1, id);
-	for (size_t n = 0; n < sizeof(counts) / sizeof(counts[0]); n++)
-		bind_count(store->statement[ADD_LOSSES], (int)n + 2, counts[n]);
-	return run(store, ADD_LOSSES, err);
-}
-
-static void bind_ttl(sqlite3_stmt *s, int column, uint8_t ttl)
-{
-	if (ttl != 0)
-		sqlite3_bind_int(s, column, ttl);
-	else
-		sqlite3_bind_null(s, column);
-}
-
-static bool add_resets(struct store *store, const struct verdict *v, int64_t id, struct error *err)
-{
-	sqlite3_stmt *s = store->statement[ADD_RESETS];
-
-	if (v->rst_ns == NONE_NS && v->rst_silence_ns == NONE_NS && v->rst_in_window == 0 &&
-	    v->rst_out_of_window == 0)
-		return true;
-	sqlite3_bind_int64(s, 1, id);
-	bind_ns(s, 2, back_ns(v, v->rst_ns));
-	bind_ns(s, 3, v->rst_silence_ns);
-	bind_count(s, 4, v->rst_in_window);
-	bind_count(s, 5, v->rst_out_of_window);
-	bind_ttl(s, 6, v->rst_ttl);
-	bind_ttl(s, 7, v->rst_sender_ttl);
-	/* nearly always the silence itself, which is stored already */
-	bind_ns(s, 8, v->rst_idle_ns == v->rst_silence_ns ? NONE_NS : v->rst_idle_ns);
-	return run(store, ADD_RESETS, err);
-}
-
-/* Silences below a second are no pauses of an application and not stored; whole milliseconds. */
-static bool add_silence(struct store *store, const struct verdict *v, int64_t id, struct error *err)
-{
-	sqlite3_stmt *s = store->statement[ADD_SILENCE];
-
-	if (v->fin_silence_ns < SILENCE_MIN_NS) /* NONE_NS too */
-		return true;
-	sqlite3_bind_int64(s, 1, id);
-	sqlite3_bind_int64(s, 2, v->fin_silence_ns / 1000000);
-	return run(store, ADD_SILENCE, err);
-}
-
-/* Where it was reused, TIME_WAIT was watched up to the reuse: the view takes the delay from there. */
-static int64_t implied_delay(const struct verdict *v)
-{
-	bool reused = v->time_wait_check == TIME_WAIT_REUSED_OK ||
-		      v->time_wait_check == TIME_WAIT_REUSED_EARLY;
-
-	return reused ? v->time_wait_observed_ns : NONE_NS;
-}
-
-static bool add_reuses(struct store *store, const struct verdict *v, int64_t id, struct error *err)
-{
-	sqlite3_stmt *s = store->statement[ADD_REUSES];
-
-	if (v->reuse_delay_ns == implied_delay(v) && v->time_wait_restarts == 0)
-		return true;
-	sqlite3_bind_int64(s, 1, id);
-	bind_ns(s, 2, v->reuse_delay_ns);
-	bind_count(s, 3, v->time_wait_restarts);
-	return run(store, ADD_REUSES, err);
-}
-
-static bool add_states(struct store *store, const struct verdict *v, int64_t id, struct error *err)
-{
-	const int64_t dwells[] = {v->time_wait_entry_ns, v->close_wait_ns, v->fin_wait_1_ns,
-				  v->fin_wait_2_ns,      v->last_ack_ns,   v->closing_ns};
-	sqlite3_stmt *s = store->statement[ADD_DWELLS];
-	bool any = false;
-
-	sqlite3_bind_int64(s, 1, id);
-	for (size_t n = 0; n < sizeof(dwells) / sizeof(dwells[0]); n++) {
-		any |= dwells[n] != NONE_NS;
-		bind_ns(s, (int)n + 2, dwells[n]);
-	}
-	if (any && !run(store, ADD_DWELLS, err))
-		return false;
-
-	s = store->statement[ADD_STATE];
-	for (size_t n = 0; n < v->timeline_count; n++) {
-		const struct state_entry *entry = &v->timeline[n];
-
-		sqlite3_bind_int64(s, 1, id);
-		sqlite3_bind_int64(s, 2, (int64_t)n);
-		sqlite3_bind_int(s, 3, entry->side);
-		sqlite3_bind_int(s, 4, entry->state);
-		sqlite3_bind_int64(s, 5, entry->entry_ns);
-		bind_ns(s, 6, entry->dwell_ns);
-		if (!run(store, ADD_STATE, err))
-			return false;
-	}
-	return true;
 }
 
 /* Details have numbers in them, but for nDPI's risks: a few sentences, each of many connections. */
@@ -362,7 +236,7 @@ static bool add_findings(struct store *store, const struct verdict *v, int64_t i
 		bind_count(s, 9, f->count);
 		if (!bind_detail(store, s, f, err))
 			return false;
-		if (!run(store, ADD_FINDING, err))
+		if (!store_run(store, ADD_FINDING, err))
 			return false;
 	}
 	return true;
@@ -385,7 +259,7 @@ static bool add_mark_hits(struct store *store, const struct verdict *v, int64_t 
 		bind_count(s, 7, hit->at.packet);
 		sqlite3_bind_int64(s, 8, store->capture_base + hit->at.file);
 		bind_count(s, 9, hit->count);
-		if (!run(store, ADD_MARK_HIT, err))
+		if (!store_run(store, ADD_MARK_HIT, err))
 			return false;
 	}
 	return true;
@@ -415,7 +289,7 @@ static bool add_ladder(struct store *store, const struct verdict *v, int64_t id,
 	size = ladder_pack(&base, v->ladder, v->ladder_count, store->ladder);
 	sqlite3_bind_int64(s, 1, id);
 	sqlite3_bind_blob(s, 2, store->ladder, (int)size, SQLITE_STATIC);
-	return run(store, ADD_LADDER, err);
+	return store_run(store, ADD_LADDER, err);
 }
 
 /* *outcome: 0 where the connection is not there any more. *first_ns: as it was told then. */
@@ -453,7 +327,7 @@ bool connection_settle(struct store *store, const struct verdict *verdict, struc
 	sqlite3_bind_int64(s, 1, id);
 	sqlite3_bind_int64(s, 2, outcome);
 	bind_ns(s, 3, observed_to_store(store, verdict));
-	return run(store, SETTLE_CONNECTION, err);
+	return store_run(store, SETTLE_CONNECTION, err);
 }
 
 bool connection_put(struct store *store, const struct verdict *verdict, struct error *err)
@@ -470,12 +344,9 @@ bool connection_put(struct store *store, const struct verdict *verdict, struct e
 	store->added = 0;
 	if (!add_connection(store, verdict, regular ? TIMELINE_REGULAR : TIMELINE_STORED, id,
 			    err) ||
-	    !add_losses(store, verdict, id, err) || !add_resets(store, verdict, id, err) ||
-	    !add_silence(store, verdict, id, err) || !add_reuses(store, verdict, id, err) ||
+	    !side_rows_add(store, verdict, regular, id, err) ||
 	    !add_findings(store, verdict, id, err) || !add_mark_hits(store, verdict, id, err) ||
 	    !add_ladder(store, verdict, id, err))
-		return false;
-	if (!regular && !add_states(store, verdict, id, err))
 		return false;
 	again_note(store->again, verdict->number, store->added);
 	if (id >= store->next_connection)

@@ -4,19 +4,27 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/zeek.h"
 #include "base/siphash.h"
 #include "db/address.h"
 #include "db/id_cache.h"
 #include "db/path.h"
 
-enum { HOST_WORDS = 3, OUTCOME_WORDS = 1, APPLICATION_WORDS = 2, DETAIL_WORDS = 2 };
+enum {
+	HOST_WORDS = 3,
+	OUTCOME_WORDS = 1,
+	APPLICATION_WORDS = 2,
+	DETAIL_WORDS = 2,
+	HISTORY_WORDS = 8
+};
 enum { PATH_WORDS = 3 + (sizeof(struct tunnel) + 7) / 8 };
 enum {
 	HOST_SETS = 16384,
 	PATH_SETS = 256,
 	OUTCOME_SETS = 256,
 	APPLICATION_SETS = 1024,
-	DETAIL_SETS = 64
+	DETAIL_SETS = 64,
+	HISTORY_SETS = 1024
 };
 enum { PATH_KEY_MAX = 2 * VLANS_TEXT_MAX + TUNNEL_TEXT_MAX + 16 };
 
@@ -28,6 +36,7 @@ static const char *const find_sql[DICTIONARIES] = {
 		("SELECT id FROM applications"
 		 " WHERE name = ?1 AND category IS ?2 AND guessed = ?3 AND server_name IS ?4"),
 	[DICTIONARY_DETAILS] = "SELECT id FROM finding_details WHERE text = ?1",
+	[DICTIONARY_HISTORIES] = "SELECT id FROM histories WHERE text = ?1",
 };
 
 static const char *const insert_sql[DICTIONARIES] = {
@@ -46,6 +55,7 @@ static const char *const insert_sql[DICTIONARIES] = {
 	[DICTIONARY_APPLICATIONS] = "INSERT INTO applications(name, category, guessed, server_name)"
 				    " VALUES(?1, ?2, ?3, ?4)",
 	[DICTIONARY_DETAILS] = "INSERT INTO finding_details(text) VALUES(?1)",
+	[DICTIONARY_HISTORIES] = "INSERT INTO histories(text) VALUES(?1)",
 };
 
 static const char *const empty_sql[DICTIONARIES] = {
@@ -54,6 +64,7 @@ static const char *const empty_sql[DICTIONARIES] = {
 	[DICTIONARY_OUTCOMES] = "SELECT NOT EXISTS(SELECT 1 FROM outcomes)",
 	[DICTIONARY_APPLICATIONS] = "SELECT NOT EXISTS(SELECT 1 FROM applications)",
 	[DICTIONARY_DETAILS] = "SELECT NOT EXISTS(SELECT 1 FROM finding_details)",
+	[DICTIONARY_HISTORIES] = "SELECT NOT EXISTS(SELECT 1 FROM histories)",
 };
 
 struct dictionaries {
@@ -73,7 +84,8 @@ struct dictionaries *dictionaries_new(sqlite3 *db, struct error *err)
 	    !id_cache_init(&d->cache[DICTIONARY_OUTCOMES], OUTCOME_WORDS, OUTCOME_SETS) ||
 	    !id_cache_init(&d->cache[DICTIONARY_APPLICATIONS], APPLICATION_WORDS,
 			   APPLICATION_SETS) ||
-	    !id_cache_init(&d->cache[DICTIONARY_DETAILS], DETAIL_WORDS, DETAIL_SETS)) {
+	    !id_cache_init(&d->cache[DICTIONARY_DETAILS], DETAIL_WORDS, DETAIL_SETS) ||
+	    !id_cache_init(&d->cache[DICTIONARY_HISTORIES], HISTORY_WORDS, HISTORY_SETS)) {
 		error_set(err, "out of memory");
 		dictionaries_free(d);
 		return NULL;
@@ -400,6 +412,34 @@ bool dictionary_detail(struct dictionaries *d, const char *detail, int64_t *id, 
 		sqlite3_bind_text(d->insert[DICTIONARY_DETAILS], 1, detail, (int)length,
 				  SQLITE_STATIC);
 		if (!insert_id(d, DICTIONARY_DETAILS, id, err))
+			return false;
+	}
+	id_cache_put(cache, key, *id);
+	return true;
+}
+
+/* The letters themselves are the key, filled up with zeros. */
+bool dictionary_history(struct dictionaries *d, const char *history, int64_t *id, struct error *err)
+{
+	struct id_cache *cache = &d->cache[DICTIONARY_HISTORIES];
+	sqlite3_stmt *find = d->find[DICTIONARY_HISTORIES];
+	sqlite3_stmt *insert = d->insert[DICTIONARY_HISTORIES];
+	uint64_t key[HISTORY_WORDS] = {0};
+	int length = history ? (int)strnlen(history, sizeof(key)) : 0;
+
+	_Static_assert(sizeof(key) == ZEEK_HISTORY_MAX, "a history fits");
+	memcpy(key, length > 0 ? history : "", (size_t)length);
+	*id = id_cache_get(cache, key);
+	if (*id != 0)
+		return true;
+	if (!cache->complete) {
+		sqlite3_bind_text(find, 1, (const char *)key, length, SQLITE_STATIC);
+		if (!find_id(d, DICTIONARY_HISTORIES, id, err))
+			return false;
+	}
+	if (*id == 0) {
+		sqlite3_bind_text(insert, 1, (const char *)key, length, SQLITE_STATIC);
+		if (!insert_id(d, DICTIONARY_HISTORIES, id, err))
 			return false;
 	}
 	id_cache_put(cache, key, *id);

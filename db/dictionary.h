@@ -1,5 +1,5 @@
-/* Dictionaries of the database: hosts, paths, outcomes, applications and details of findings,
- * each value stored once.
+/* Dictionaries of the database: hosts, paths, outcomes, applications, details of findings and
+ * histories, each value stored once.
  *
  * A bounded cache in front of each turns a value into its id without asking SQLite; what is not in
  * the cache is looked up, and inserted where it is new. Ids are only good inside one transaction. */
@@ -21,6 +21,7 @@ enum dictionary_kind {
 	DICTIONARY_OUTCOMES,
 	DICTIONARY_APPLICATIONS,
 	DICTIONARY_DETAILS,
+	DICTIONARY_HISTORIES,
 	DICTIONARIES
 };
 
@@ -45,5 +46,8 @@ bool dictionary_application(struct dictionaries *d, const struct application *ap
 			    int64_t *id, struct error *err);
 /* A sentence that many findings share. */
 bool dictionary_detail(struct dictionaries *d, const char *detail, int64_t *id, struct error *err);
+/* The letters of a connection, at most 64; NULL is the empty text. */
+bool dictionary_history(struct dictionaries *d, const char *history, int64_t *id,
+			struct error *err);
 
 #endif

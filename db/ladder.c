@@ -112,7 +112,7 @@ bool ladder_read(struct store *store, int64_t connection_id, struct ladder_segme
 		 size_t *count, struct error *err)
 {
 	static const char sql[] =
-		"SELECT c.first_ns, c.first_packet, p.position, c.isn_initiator, c.isn_responder,"
+		"SELECT c.first_ns, c.first_packet, p.position, c.isns >> 32, c.isns,"
 		" l.segments FROM ladders AS l JOIN connections AS c ON c.id = l.connection_id"
 		" JOIN captures AS p ON p.id = c.capture_id WHERE l.connection_id = ?";
 	sqlite3 *db = store_handle(store);

@@ -52,7 +52,7 @@ static const struct {
 	[GROUP_CLIENT] = {"client", "h.address", " JOIN hosts AS h ON h.id = c.initiator_id", ""},
 	[GROUP_SERVER] = {"server",
 			  "CASE h.version WHEN 6 THEN '[' || h.address || ']' ELSE h.address END"
-			  " || ':' || c.responder_port",
+			  " || ':' || (c.ports >> 16)",
 			  " JOIN hosts AS h ON h.id = c.responder_id", ""},
 	[GROUP_APPLICATION] = {"application", "a.name",
 			       " LEFT JOIN applications AS a ON a.id = c.application_id", ""},

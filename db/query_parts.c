@@ -136,8 +136,10 @@ static bool end_blocks(struct looking *l, const struct end *e, struct place_set 
 static void end_row(sqlite3_str *sql, const struct end *e)
 {
 	if (e->port)
-		sqlite3_str_appendf(sql, "+%s_port = :%s%s", e->end, e->port,
-				    e->range ? " AND " : "");
+		sqlite3_str_appendf(sql, "(%s) = :%s%s",
+				    strcmp(e->end, "initiator") == 0 ? "ports & 65535"
+								     : "ports >> 16",
+				    e->port, e->range ? " AND " : "");
 	if (e->range)
 		sqlite3_str_appendf(sql,
 				    "EXISTS(SELECT 1 FROM hosts WHERE id = %s_id AND +key BETWEEN"
@@ -376,8 +378,8 @@ static void append_rest(sqlite3_str *sql, const struct query_filter *f)
 	if (f->community_id)
 		sqlite3_str_appendall(sql,
 				      " AND community_id((SELECT address FROM hosts WHERE id ="
-				      " initiator_id), initiator_port, (SELECT address FROM hosts"
-				      " WHERE id = responder_id), responder_port) ="
+				      " initiator_id), ports & 65535, (SELECT address FROM hosts"
+				      " WHERE id = responder_id), ports >> 16) ="
 				      " :community_id");
 	if (f->has_since)
 		sqlite3_str_appendall(sql, " AND first_ns >= :since");

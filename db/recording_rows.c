@@ -119,6 +119,7 @@ static const char *const drop_range_sql[] = {
 	"DELETE FROM reuses WHERE connection_id BETWEEN ? AND ?",
 	"DELETE FROM resets WHERE connection_id BETWEEN ? AND ?",
 	"DELETE FROM silences WHERE connection_id BETWEEN ? AND ?",
+	"DELETE FROM fins WHERE connection_id BETWEEN ? AND ?",
 	"DELETE FROM losses WHERE connection_id BETWEEN ? AND ?",
 	"DELETE FROM connections WHERE id BETWEEN ? AND ?",
 };
@@ -127,12 +128,13 @@ static const char *const drop_range_sql[] = {
 static const char drop_all_sql[] =
 	"DELETE FROM mark_hits; DELETE FROM finding_rows; DELETE FROM ladders; DELETE FROM states; "
 	"DELETE FROM dwells;"
-	"DELETE FROM reuses; DELETE FROM resets; DELETE FROM silences; DELETE FROM losses; DELETE "
-	"FROM connections;"
+	"DELETE FROM reuses; DELETE FROM resets; DELETE FROM silences; DELETE FROM losses;"
+	"DELETE FROM fins; DELETE FROM connections;"
 	"DELETE FROM summaries; DELETE FROM finding_summaries;"
 	"DELETE FROM block_values; DELETE FROM blocks;"
 	"DELETE FROM finding_details;"
-	"DELETE FROM hosts; DELETE FROM paths; DELETE FROM outcomes; DELETE FROM applications;";
+	"DELETE FROM hosts; DELETE FROM paths; DELETE FROM outcomes; DELETE FROM applications;"
+	"DELETE FROM histories;";
 
 static const char drop_linktypes_sql[] = "DELETE FROM capture_linktypes WHERE capture_id IN"
 					 " (SELECT id FROM captures WHERE recording_id = ?)";
@@ -221,6 +223,7 @@ bool recording_drop_orphans(struct store *store, struct error *err)
 		" (SELECT path_id FROM connections WHERE path_id IS NOT NULL);"
 		"DELETE FROM applications WHERE id NOT IN"
 		" (SELECT application_id FROM connections WHERE application_id IS NOT NULL);"
+		"DELETE FROM histories WHERE id NOT IN (SELECT history_id FROM connections);"
 		"DELETE FROM finding_details WHERE id NOT IN"
 		" (SELECT detail_id FROM finding_rows WHERE detail_id IS NOT NULL);";
 

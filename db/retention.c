@@ -86,6 +86,7 @@ static const char delete_sql[] = "DELETE FROM mark_hits WHERE connection_id IN t
 				 "DELETE FROM reuses WHERE connection_id IN temp.expired;"
 				 "DELETE FROM resets WHERE connection_id IN temp.expired;"
 				 "DELETE FROM silences WHERE connection_id IN temp.expired;"
+				 "DELETE FROM fins WHERE connection_id IN temp.expired;"
 				 "DELETE FROM losses WHERE connection_id IN temp.expired;"
 				 "DELETE FROM connections WHERE id IN temp.expired;";
 
@@ -173,12 +174,13 @@ static bool drop_hosts(struct retention *r, sqlite3 *db, bool *more, struct erro
 }
 
 /* Hosts that no connection names any more, some of them a step; the other dictionaries are small, but for
- * server names. Details of findings stay: they are nDPI's few sentences. */
+ * server names and histories. Details of findings stay: they are nDPI's few sentences. */
 static bool drop_orphans(struct retention *r, sqlite3 *db, struct error *err)
 {
 	static const char others[] =
 		"DELETE FROM applications WHERE id NOT IN"
 		" (SELECT application_id FROM connections WHERE application_id IS NOT NULL);"
+		"DELETE FROM histories WHERE id NOT IN (SELECT history_id FROM connections);"
 		"DELETE FROM recordings WHERE live AND (finished OR interrupted) AND NOT EXISTS"
 		" (SELECT 1 FROM connections WHERE id BETWEEN first_connection AND last_connection)"
 		" AND id < (SELECT max(id) FROM recordings);"

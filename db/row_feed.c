@@ -111,9 +111,7 @@ static int feed_column(sqlite3_vtab_cursor *cursor, sqlite3_context *result, int
 	const struct feed_cursor *c = (const struct feed_cursor *)cursor;
 	const struct connection_row *row = &c->feed->row[c->at];
 
-	if (column == ROW_HISTORY)
-		sqlite3_result_text(result, row->history, -1, SQLITE_STATIC);
-	else if (row->value[column] != ROW_NULL)
+	if (row->value[column] != ROW_NULL || column == ROW_ISNS || column == ROW_FIN_PAYLOADS)
 		sqlite3_result_int64(result, row->value[column]);
 	return SQLITE_OK;
 }

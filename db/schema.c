@@ -4,6 +4,7 @@
 #include "analyzer/finding.h"
 #include "db/alert_rows.h"
 #include "db/blocks.h"
+#include "db/row_step.h"
 #include "db/schema_tables.h"
 #include "db/summaries.h"
 
@@ -33,26 +34,6 @@ static const struct schema_step schema_steps[] = {
 	{3, "ALTER TABLE captures ADD COLUMN drops_interface INTEGER NOT NULL DEFAULT 0"},
 	{3, "ALTER TABLE captures ADD COLUMN drops_own INTEGER NOT NULL DEFAULT 0"},
 	{4, "ALTER TABLE finding_rows ADD COLUMN detail_id INTEGER REFERENCES finding_details(id)"},
-	{4, "CREATE TABLE connections_4" SCHEMA_CONNECTION_COLUMNS},
-	{4, "INSERT INTO connections_4(id, outcome_id, first_ns, duration_ns, "
-	    "initiator_id, responder_id, responder_port, fin_back_ns_initiator, "
-	    "fin_back_ns_responder, application_id, path_id, capture_id, initiator_port, "
-	    "bytes_initiator, bytes_responder, first_packet, history, packets_initiator, "
-	    "packets_responder, isn_initiator, isn_responder, fin_shift_initiator, "
-	    "fin_shift_responder, fin_payload_initiator, fin_payload_responder, "
-	    "fin_acked_ns_initiator, fin_acked_ns_responder, half_close_bytes, "
-	    "handshake_rtt_ns, end_back_ns, time_wait_observed_ns)"
-	    " SELECT id, outcome_id, first_ns, duration_ns, initiator_id, responder_id, "
-	    "responder_port, fin_back_ns_initiator, fin_back_ns_responder, application_id, "
-	    "path_id, capture_id, initiator_port, bytes_initiator, bytes_responder, "
-	    "first_packet, history, packets_initiator, packets_responder, isn_initiator, "
-	    "isn_responder, fin_shift_initiator, fin_shift_responder, "
-	    "fin_payload_initiator, fin_payload_responder, fin_acked_ns_initiator, "
-	    "fin_acked_ns_responder, half_close_bytes, handshake_rtt_ns, end_back_ns, "
-	    "time_wait_observed_ns"
-	    " FROM connections"},
-	{4, "DROP TABLE connections"},
-	{4, "ALTER TABLE connections_4 RENAME TO connections"},
 	/* what it held is of a run that is over */
 	{5, "DROP TABLE IF EXISTS open_connections"},
 	/* blocks take the place of the indexes of connections */
@@ -62,6 +43,48 @@ static const struct schema_step schema_steps[] = {
 	{6, "DROP INDEX IF EXISTS connections_responder"},
 	{6, "DROP INDEX IF EXISTS connections_path"},
 	{6, "DROP INDEX IF EXISTS connections_application"},
+	{7, "ALTER TABLE dwells ADD COLUMN end_back_ns INTEGER"},
+};
+
+/* What fills a version's tables, once they are there. Up to version 3 the columns of connections were in
+ * another order. */
+static const struct schema_step schema_fills[] = {
+	{7, "INSERT INTO histories(text) SELECT history FROM connections GROUP BY history"
+	    " ORDER BY min(id)"},
+	{7, "INSERT INTO fins SELECT id, half_close_bytes, coalesce(fin_shift_initiator, 0),"
+	    " coalesce(fin_shift_responder, 0) FROM connections WHERE half_close_bytes <> 0 OR"
+	    " fin_shift_initiator <> 0 OR fin_shift_responder <> 0"},
+	{7, "UPDATE dwells SET end_back_ns = (SELECT end_back_ns FROM connections WHERE id ="
+	    " connection_id)"},
+	{7, "INSERT INTO dwells(connection_id, end_back_ns) SELECT c.id, c.end_back_ns"
+	    " FROM connections AS c LEFT JOIN outcomes AS o ON o.id = c.outcome_id"
+	    " LEFT JOIN resets AS s ON s.connection_id = c.id"
+	    " WHERE c.id NOT IN (SELECT connection_id FROM dwells)"
+	    " AND c.end_back_ns IS NOT CASE WHEN o.timeline = 0 THEN s.rst_back_ns"
+	    " WHEN o.closer = 'responder' THEN c.fin_back_ns_initiator"
+	    " ELSE c.fin_back_ns_responder END"},
+	{7, "CREATE TABLE connections_7" SCHEMA_CONNECTION_COLUMNS},
+	{7, "INSERT INTO connections_7(id, outcome_id, first_ns, duration_ns, initiator_id,"
+	    " responder_id, ports, fin_back_ns_initiator, fin_back_ns_responder,"
+	    " application_id, path_id, capture_id, bytes_initiator,"
+	    " bytes_responder, first_packet, history_id, packets_initiator, packets_responder,"
+	    " isns, fin_payloads, fin_acked_ns_initiator, fin_acked_ns_responder,"
+	    " handshake_rtt_ns, time_wait_observed_ns)"
+	    " SELECT c.id, outcome_id, first_ns, duration_ns, initiator_id,"
+	    " responder_id, responder_port << 16 | initiator_port, fin_back_ns_initiator, "
+	    "fin_back_ns_responder,"
+	    " application_id, path_id, capture_id, bytes_initiator,"
+	    " bytes_responder, first_packet, h.id, packets_initiator, packets_responder,"
+	    " isn_initiator << 32 | (isn_responder & 4294967295),"
+	    " coalesce(fin_payload_initiator, 0) << 32 | coalesce(fin_payload_responder, 0),"
+	    " fin_acked_ns_initiator, fin_acked_ns_responder,"
+	    " handshake_rtt_ns, time_wait_observed_ns"
+	    " FROM connections AS c CROSS JOIN histories AS h ON h.text = c.history"
+	    " ORDER BY c.id"},
+	{7, "CREATE TEMP TABLE own_indexes AS SELECT sql FROM sqlite_schema WHERE type = 'index'"
+	    " AND tbl_name = 'connections' AND sql IS NOT NULL"},
+	{7, "DROP TABLE connections"},
+	{7, "ALTER TABLE connections_7 RENAME TO connections"},
 };
 
 static const char *const index_names[] = {
@@ -92,7 +115,7 @@ static bool pragma_set(sqlite3 *db, const char *name, int value, struct error *e
 	return schema_run(db, sql, err);
 }
 
-enum { ALERTS_SINCE = 3, SUMMARIES_SINCE = 4 };
+enum { ALERTS_SINCE = 3, SUMMARIES_SINCE = 4, BLOCKS_SINCE = 6 };
 
 /* Those that came with one version. */
 static bool create_tables(sqlite3 *db, int version, struct error *err)
@@ -103,12 +126,22 @@ static bool create_tables(sqlite3 *db, int version, struct error *err)
 	return version != ALERTS_SINCE || alert_rows_create(db, err);
 }
 
-static bool take_steps(sqlite3 *db, int version, struct error *err)
+static bool take_steps(sqlite3 *db, const struct schema_step *steps, size_t count, int version,
+		       struct error *err)
 {
-	for (size_t i = 0; i < sizeof(schema_steps) / sizeof(schema_steps[0]); i++)
-		if (schema_steps[i].version == version && !schema_run(db, schema_steps[i].sql, err))
+	for (size_t i = 0; i < count; i++)
+		if (steps[i].version == version && !schema_run(db, steps[i].sql, err))
 			return false;
 	return true;
+}
+
+static bool raise_version(sqlite3 *db, int version, struct error *err)
+{
+	return take_steps(db, schema_steps, sizeof(schema_steps) / sizeof(schema_steps[0]), version,
+			  err) &&
+	       create_tables(db, version, err) &&
+	       take_steps(db, schema_fills, sizeof(schema_fills) / sizeof(schema_fills[0]), version,
+			  err);
 }
 
 bool schema_create(sqlite3 *db, struct error *err)
@@ -134,18 +167,47 @@ static int version_of(sqlite3 *db)
 	return version;
 }
 
+/* Those that somebody else made of the table that is gone, but for what names columns that are, too. */
+static bool make_own_indexes(sqlite3 *db, struct error *err)
+{
+	sqlite3_stmt *own, *make;
+	int step = SQLITE_DONE;
+
+	if (sqlite3_prepare_v2(db, "SELECT sql FROM temp.own_indexes", -1, &own, NULL) != SQLITE_OK)
+		return error_set(err, "%s", sqlite3_errmsg(db));
+	while ((step = row_step(own)) == SQLITE_ROW) {
+		step = sqlite3_prepare_v2(db, (const char *)sqlite3_column_text(own, 0), -1, &make,
+					  NULL);
+		if (step == SQLITE_ERROR) /* no such column */
+			continue;
+		if (step == SQLITE_OK)
+			step = sqlite3_step(make);
+		sqlite3_finalize(make);
+		if (step != SQLITE_DONE)
+			break;
+	}
+	if (step != SQLITE_DONE)
+		error_set(err, "%s", sqlite3_errmsg(db));
+	sqlite3_finalize(own);
+	return step == SQLITE_DONE && schema_run(db, "DROP TABLE temp.own_indexes", err);
+}
+
 bool schema_migrate(sqlite3 *db, struct error *err)
 {
 	int before = version_of(db);
 
-	if (!schema_drop_views(db, err))
+	/* Renaming a table would look at views that others made of ours, which are gone for now. */
+	if (!pragma_set(db, "legacy_alter_table", 1, err) || !schema_drop_views(db, err))
 		return false;
 	for (int version = before + 1; version <= SCHEMA_VERSION; version++)
-		if (!take_steps(db, version, err) || !create_tables(db, version, err))
+		if (!raise_version(db, version, err))
 			return false;
 	return schema_create_views(db, err) && schema_create_indexes(db, err) &&
+	       make_own_indexes(db, err) &&
 	       (before >= SUMMARIES_SINCE || summaries_count_all(db, err)) &&
-	       blocks_fill(db, err) && pragma_set(db, "user_version", SCHEMA_VERSION, err);
+	       (before >= BLOCKS_SINCE || blocks_fill(db, err)) &&
+	       pragma_set(db, "user_version", SCHEMA_VERSION, err) &&
+	       pragma_set(db, "legacy_alter_table", 0, err);
 }
 
 bool schema_add_finding_codes(sqlite3 *db, struct error *err)

@@ -10,7 +10,7 @@
 
 enum {
 	SCHEMA_APPLICATION_ID = 0x4c535441, /* "LSTA" */
-	SCHEMA_VERSION = 6,                 /* PRAGMA user_version */
+	SCHEMA_VERSION = 7,                 /* PRAGMA user_version */
 	SCHEMA_VERSION_OLDEST = 1,          /* that schema_migrate brings up to date */
 };
 

@@ -2,7 +2,7 @@
  *
  * A connection is one row of connections: only what nearly every connection has, times as distances
  * from its own first or last segment, so that most of it takes one to four bytes. What repeats is in
- * dictionaries (hosts, paths, outcomes), what is rare in side tables with the connection's key. */
+ * dictionaries (hosts, paths, outcomes, histories), what is rare in side tables with the connection's key. */
 #include "db/schema_tables.h"
 
 const struct schema_table schema_tables[] = {
@@ -168,7 +168,8 @@ const struct schema_table schema_tables[] = {
 	    " fin_wait_1_ns INTEGER,"
 	    " fin_wait_2_ns INTEGER,"
 	    " last_ack_ns INTEGER,"
-	    " closing_ns INTEGER"
+	    " closing_ns INTEGER,"
+	    " end_back_ns INTEGER"
 	    ") STRICT"},
 
 	{1, "CREATE TABLE states("
@@ -318,6 +319,18 @@ const struct schema_table schema_tables[] = {
 	    " list BLOB NOT NULL,"
 	    " PRIMARY KEY(kind, block_id)"
 	    ") STRICT, WITHOUT ROWID"},
+
+	{7, "CREATE TABLE histories("
+	    " id INTEGER PRIMARY KEY,"
+	    " text TEXT NOT NULL UNIQUE"
+	    ") STRICT"},
+
+	{7, "CREATE TABLE fins("
+	    " connection_id INTEGER PRIMARY KEY REFERENCES connections(id) ON DELETE CASCADE,"
+	    " half_close_bytes INTEGER NOT NULL,"
+	    " shift_initiator INTEGER NOT NULL,"
+	    " shift_responder INTEGER NOT NULL"
+	    ") STRICT"},
 };
 
 const size_t schema_table_count = sizeof(schema_tables) / sizeof(schema_tables[0]);

@@ -22,30 +22,23 @@ extern const size_t schema_table_count;
 	" duration_ns INTEGER NOT NULL,"                                          \
 	" initiator_id INTEGER NOT NULL REFERENCES hosts(id),"                    \
 	" responder_id INTEGER NOT NULL REFERENCES hosts(id),"                    \
-	" responder_port INTEGER NOT NULL,"                                       \
+	" ports INTEGER NOT NULL,"                                                \
 	" fin_back_ns_initiator INTEGER,"                                         \
 	" fin_back_ns_responder INTEGER,"                                         \
 	" application_id INTEGER REFERENCES applications(id),"                    \
 	" path_id INTEGER REFERENCES paths(id),"                                  \
 	" capture_id INTEGER NOT NULL REFERENCES captures(id) ON DELETE CASCADE," \
-	" initiator_port INTEGER NOT NULL,"                                       \
 	" bytes_initiator INTEGER NOT NULL,"                                      \
 	" bytes_responder INTEGER NOT NULL,"                                      \
 	" first_packet INTEGER NOT NULL,"                                         \
-	" history TEXT NOT NULL,"                                                 \
+	" history_id INTEGER NOT NULL REFERENCES histories(id),"                  \
 	" packets_initiator INTEGER NOT NULL,"                                    \
 	" packets_responder INTEGER NOT NULL,"                                    \
-	" isn_initiator INTEGER NOT NULL,"                                        \
-	" isn_responder INTEGER NOT NULL,"                                        \
-	" fin_shift_initiator INTEGER,"                                           \
-	" fin_shift_responder INTEGER,"                                           \
-	" fin_payload_initiator INTEGER,"                                         \
-	" fin_payload_responder INTEGER,"                                         \
+	" isns INTEGER NOT NULL,"                                                 \
+	" fin_payloads INTEGER NOT NULL,"                                         \
 	" fin_acked_ns_initiator INTEGER,"                                        \
 	" fin_acked_ns_responder INTEGER,"                                        \
-	" half_close_bytes INTEGER NOT NULL,"                                     \
 	" handshake_rtt_ns INTEGER,"                                              \
-	" end_back_ns INTEGER,"                                                   \
 	" time_wait_observed_ns INTEGER"                                          \
 	") STRICT"
 

@@ -13,6 +13,7 @@
 enum store_statement {
 	FIND_OUTCOME,
 	SETTLE_CONNECTION,
+	ADD_FINS,
 	ADD_LOSSES,
 	ADD_RESETS,
 	ADD_SILENCE,
@@ -83,6 +84,21 @@ bool connection_put(struct store *store, const struct verdict *verdict, struct e
 bool connection_flush(struct store *store, struct error *err);
 /* Of a verdict that is told again, settled: its row is there already. */
 bool connection_settle(struct store *store, const struct verdict *verdict, struct error *err);
+
+/* side_rows.c: what is rare of a verdict, and only where there is something to tell */
+bool side_rows_add(struct store *store, const struct verdict *verdict, bool regular, int64_t id,
+		   struct error *err);
+
+/* Runs a prepared statement, its values bound, and notes in `added` that it was needed. */
+bool store_run(struct store *store, enum store_statement which, struct error *err);
+/* NONE_NS is NULL. */
+static inline void bind_ns(sqlite3_stmt *s, int column, int64_t ns)
+{
+	if (ns == NONE_NS)
+		sqlite3_bind_null(s, column);
+	else
+		sqlite3_bind_int64(s, column, ns);
+}
 
 /* Turns what SQLite says into a sentence with the file's name; returns false. */
 bool store_failed(struct store *store, struct error *err);

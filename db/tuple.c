@@ -107,12 +107,12 @@ static bool find_host(sqlite3 *db, const struct tuple_end *end, int64_t *id, str
 }
 
 /* Rows of connections in the blocks ?1 between host ?2, port ?3, and host ?4, port ?5. */
-#define BETWEEN_ENDS                                                                     \
-	" FROM (SELECT value AS block FROM json_each(?1)) CROSS JOIN connections AS n"   \
-	" ON n.id BETWEEN block * 256 AND block * 256 + 255"                             \
-	" WHERE ((n.initiator_id = ?2 AND n.initiator_port = ?3 AND n.responder_id = ?4" \
-	" AND n.responder_port = ?5) OR (n.initiator_id = ?4 AND n.initiator_port = ?5"  \
-	" AND n.responder_id = ?2 AND n.responder_port = ?3))"
+#define BETWEEN_ENDS                                                                      \
+	" FROM (SELECT value AS block FROM json_each(?1)) CROSS JOIN connections AS n"    \
+	" ON n.id BETWEEN block * 256 AND block * 256 + 255"                              \
+	" WHERE ((n.initiator_id = ?2 AND n.responder_id = ?4"                            \
+	" AND n.ports = (?5 << 16 | ?3)) OR (n.initiator_id = ?4 AND n.responder_id = ?2" \
+	" AND n.ports = (?3 << 16 | ?5)))"
 _Static_assert(BLOCK_SIZE == 256, "the statement knows it");
 
 static sqlite3_stmt *prepare_between(sqlite3 *db, const char *sql, const int64_t host[2],
@@ -191,8 +191,8 @@ bool tuple_find(struct store *store, const struct tuple *tuple, int64_t **ids, s
 static bool ends_of(sqlite3 *db, int64_t id, int64_t host[2], uint16_t port[2], bool *there,
 		    struct error *err)
 {
-	static const char sql[] = "SELECT initiator_id, initiator_port, responder_id,"
-				  " responder_port FROM connections WHERE id = ?1";
+	static const char sql[] = "SELECT initiator_id, ports & 65535, responder_id,"
+				  " ports >> 16 FROM connections WHERE id = ?1";
 	sqlite3_stmt *s = NULL;
 	int step = SQLITE_ERROR;
 

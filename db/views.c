@@ -19,9 +19,18 @@
 	"END"
 
 /* A FIN's covering ACK (or the FIN itself, uncovered) came fin_back_ns before the last segment. */
-#define LAST_NS       "c.first_ns + c.duration_ns"
-#define FIN_NS(side)  LAST_NS " - c.fin_back_ns_" side " - coalesce(c.fin_acked_ns_" side ", 0)"
-#define FIN_SEQ(side) "(c.isn_" side " + 1 + c.bytes_" side " + c.fin_shift_" side ") & 4294967295"
+#define LAST_NS      "c.first_ns + c.duration_ns"
+#define FIN_NS(side) LAST_NS " - c.fin_back_ns_" side " - coalesce(c.fin_acked_ns_" side ", 0)"
+/* One of two numbers in one: the initiator's is the upper half. */
+#define HALF_initiator(column) "(" column " >> 32 & 4294967295)"
+#define HALF_responder(column) "(" column " & 4294967295)"
+
+/* NULL without a FIN. */
+#define OF_FIN(side, value) "CASE WHEN c.fin_back_ns_" #side " IS NOT NULL THEN " value " END"
+#define FIN_SEQ(side)                                                  \
+	OF_FIN(side, "(" HALF_##side("c.isns") " + 1 + c.bytes_" #side \
+					       " + coalesce(f.shift_" #side ", 0)) & 4294967295")
+#define FIN_PAYLOAD(side) OF_FIN(side, HALF_##side("c.fin_payloads"))
 
 /* A regular close (outcomes.timeline = 1) tells its dwells by its times; regular.c is the same in C. */
 #define REGULAR(stored, worked_out) "CASE o.timeline WHEN 0 THEN " stored " ELSE " worked_out " END"
@@ -38,6 +47,11 @@
 	" WHEN 'unverified' THEN r.watched_until_ns - (" entry ")"                               \
 	" WHEN 'reused_ok' THEN u.delay_ns WHEN 'reused_early' THEN u.delay_ns END)"
 
+/* Without dwells, the reset or the last covering ACK was the end. */
+#define END                                                                       \
+	"CASE WHEN d.connection_id IS NOT NULL THEN " LAST_NS " - d.end_back_ns " \
+	"ELSE " REGULAR(LAST_NS " - s.rst_back_ns", REGULAR_ENTRY) " END"
+
 /* Without a row of its own, a reuse came when TIME_WAIT was no longer watched. */
 #define REUSE_DELAY                                                \
 	"CASE WHEN u.connection_id IS NOT NULL THEN u.delay_ns"    \
@@ -53,9 +67,9 @@ static const struct view_column teardown_columns[] = {
 	{"connection_id", "c.id"},
 	{"capture", "p.path"},
 	{"initiator_ip", "hi.address"},
-	{"initiator_port", "c.initiator_port"},
+	{"initiator_port", "c.ports & 65535"},
 	{"responder_ip", "hr.address"},
-	{"responder_port", "c.responder_port"},
+	{"responder_port", "c.ports >> 16"},
 	{"vlan", "w.vlan"},
 	{"midstream", "o.midstream"},
 	{"first_ns", "c.first_ns"},
@@ -73,13 +87,13 @@ static const struct view_column teardown_columns[] = {
 	{"complete", "o.complete"},
 	{"closer", "o.closer"},
 	{"end_reason", "o.end_reason"},
-	{"half_close_bytes", "c.half_close_bytes"},
+	{"half_close_bytes", "coalesce(f.half_close_bytes, 0)"},
 	{"fin_check_initiator", "o.fin_check_initiator"},
 	{"fin_check_responder", "o.fin_check_responder"},
-	{"fin_seq_initiator", FIN_SEQ("initiator")},
-	{"fin_seq_responder", FIN_SEQ("responder")},
-	{"fin_payload_initiator", "c.fin_payload_initiator"},
-	{"fin_payload_responder", "c.fin_payload_responder"},
+	{"fin_seq_initiator", FIN_SEQ(initiator)},
+	{"fin_seq_responder", FIN_SEQ(responder)},
+	{"fin_payload_initiator", FIN_PAYLOAD(initiator)},
+	{"fin_payload_responder", FIN_PAYLOAD(responder)},
 	{"fin_retransmissions_initiator", "coalesce(l.fin_retransmissions_initiator, 0)"},
 	{"fin_retransmissions_responder", "coalesce(l.fin_retransmissions_responder, 0)"},
 	{"fin_acked_after_ns_initiator", "c.fin_acked_ns_initiator"},
@@ -107,13 +121,13 @@ static const struct view_column teardown_columns[] = {
 	{"application", "a.name"},
 	{"application_category", "a.category"},
 	{"conn_state", "o.conn_state"},
-	{"history", "c.history"},
+	{"history", "z.text"},
 	{"tunnel", "w.tunnel"},
 	{"handshake_rtt_ns", "c.handshake_rtt_ns"},
 	{"fin_ns_initiator", FIN_NS("initiator")},
 	{"fin_ns_responder", FIN_NS("responder")},
 	{"rst_ns", LAST_NS " - s.rst_back_ns"},
-	{"end_ns", LAST_NS " - c.end_back_ns"},
+	{"end_ns", END},
 	{"closing_ns", "d.closing_ns"},
 	{"application_guessed", "a.guessed"},
 	{"server_name", "a.server_name"},
@@ -133,6 +147,8 @@ static const char teardowns_from[] = "FROM connections AS c\n"
 				     " LEFT JOIN hosts AS hr ON hr.id = c.responder_id\n"
 				     " LEFT JOIN paths AS w ON w.id = c.path_id\n"
 				     " LEFT JOIN applications AS a ON a.id = c.application_id\n"
+				     " LEFT JOIN histories AS z ON z.id = c.history_id\n"
+				     " LEFT JOIN fins AS f ON f.connection_id = c.id\n"
 				     " LEFT JOIN losses AS l ON l.connection_id = c.id\n"
 				     " LEFT JOIN resets AS s ON s.connection_id = c.id\n"
 				     " LEFT JOIN silences AS q ON q.connection_id = c.id\n"

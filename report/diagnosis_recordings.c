@@ -106,7 +106,7 @@ static char *failed_blocks(struct diagnosis_walk *w, const int64_t range[2])
 static bool find_scanners(struct diagnosis_walk *w, const int64_t range[2])
 {
 	sqlite3_stmt *row = walk_prepare(
-		w, "SELECT initiator_id, responder_id, responder_port FROM"
+		w, "SELECT initiator_id, responder_id, ports >> 16 FROM"
 		   " (SELECT value AS block FROM json_each(?3)) CROSS JOIN connections AS c"
 		   " ON c.id BETWEEN max(block * 256, ?1) AND min(block * 256 + 255, ?2)"
 		   " WHERE c.outcome_id IN (" FAILED_OUTCOMES ")");

@@ -101,7 +101,7 @@ static const char *const side_sql[SIDE_TABLES] = {
 };
 
 static const char connection_sql[] =
-	"SELECT id, first_ns, duration_ns, initiator_id, responder_id, responder_port, outcome_id,"
+	"SELECT id, first_ns, duration_ns, initiator_id, responder_id, ports, outcome_id,"
 	" application_id, fin_back_ns_initiator, fin_back_ns_responder"
 	" FROM connections WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
 
@@ -412,7 +412,7 @@ static void read_connection(struct stroll *s, struct facts *f, sqlite3_stmt *row
 	f->last_ns = f->first_ns + sqlite3_column_int64(row, 2);
 	f->initiator_id = sqlite3_column_int64(row, 3);
 	f->responder_id = sqlite3_column_int64(row, 4);
-	f->responder_port = (uint16_t)sqlite3_column_int64(row, 5);
+	f->responder_port = (uint16_t)(sqlite3_column_int64(row, 5) >> 16);
 	f->outcome = outcome_of(s->walk, sqlite3_column_int64(row, 6));
 	f->both_captured = f->outcome->both_seen;
 	f->watched_until_ns = s->recording->watched_until_ns;

@@ -349,7 +349,7 @@ static bool read_row(struct store *store, struct ladder_view *view, struct error
 struct ladder_view *ladder_view_read(struct store *store, int64_t id, struct error *err)
 {
 	static const char basis[] =
-		"SELECT c.isn_initiator, c.isn_responder, r.msl_ns, r.stuck_ns, r.idle_timeout_ns,"
+		"SELECT c.isns >> 32, c.isns, r.msl_ns, r.stuck_ns, r.idle_timeout_ns,"
 		" (SELECT max(last_ns) FROM captures WHERE recording_id = r.id),"
 		" w.vlans_initiator, w.vlans_responder, r.evicted > 0 FROM connections AS c"
 		" JOIN captures AS p ON p.id = c.capture_id JOIN recordings AS r"

@@ -256,7 +256,7 @@ static const char example_sql[] =
 	"SELECT k.code, k.title, k.advice, k.basis, f.ts_ns, f.packet, f.side,"
 	" coalesce((SELECT text FROM finding_details WHERE id = f.detail_id), f.detail),"
 	" p.path,"
-	" hi.address, c.initiator_port, hr.address, c.responder_port"
+	" hi.address, c.ports & 65535, hr.address, c.ports >> 16"
 	" FROM finding_rows AS f"
 	" JOIN finding_codes AS k ON k.id = f.code_id"
 	" JOIN connections AS c ON c.id = f.connection_id"

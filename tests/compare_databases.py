@@ -37,8 +37,10 @@ TIMELINE = """
     SELECT connection_id, side, state, entry_ns, dwell_ns
     FROM timeline ORDER BY connection_id, position"""
 LADDERS = """
-    SELECT l.connection_id, c.first_packet, c.isn_initiator, c.isn_responder, hex(l.segments)
+    SELECT l.connection_id, c.first_packet, {isns}, hex(l.segments)
     FROM ladders AS l JOIN connections AS c ON c.id = l.connection_id ORDER BY 1"""
+ISNS = "c.isns >> 32 & 4294967295, c.isns & 4294967295"
+ISNS_BEFORE_7 = "c.isn_initiator & 4294967295, c.isn_responder & 4294967295"
 
 
 def by_connection(db, sql):
@@ -57,7 +59,9 @@ def by_connection(db, sql):
 
 
 def connections(db):
-    beside = [by_connection(db, sql) for sql in (FINDINGS, TIMELINE, LADDERS)]
+    version, = db.execute("PRAGMA user_version").fetchone()
+    ladders = LADDERS.format(isns=ISNS if version >= 7 else ISNS_BEFORE_7)
+    beside = [by_connection(db, sql) for sql in (FINDINGS, TIMELINE, ladders)]
     rows = []
     for row in db.execute("SELECT * FROM teardowns ORDER BY connection_id"):
         rows.append(repr((row[1:], *(take(row[0]) for take in beside))))

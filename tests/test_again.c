@@ -17,6 +17,7 @@ static const char *const looks[] = {
 	"SELECT * FROM findings",
 	"SELECT * FROM timeline",
 	"SELECT * FROM losses",
+	"SELECT * FROM fins",
 	"SELECT * FROM resets",
 	"SELECT * FROM silences",
 	"SELECT * FROM reuses",

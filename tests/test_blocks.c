@@ -15,6 +15,7 @@
 #include "db/query.h"
 #include "db/retention.h"
 #include "tests/store_scene.h"
+#include "tests/version_6.h"
 
 enum { MANY = 1500 };
 
@@ -325,7 +326,7 @@ static void test_ids_below_0(void **state)
 	store_many(path, "a.pcap", &random);
 	store_many(path, "b.pcap", &random);
 	execute(path,
-		"UPDATE connections SET id = -id WHERE id < 300;"
+		"UPDATE connections SET id = -id WHERE id < 300;" TO_VERSION_6
 		"DROP TABLE block_values; DROP TABLE blocks; PRAGMA user_version = 5",
 		SQLITE_OK);
 	store_close(scene_open(path, STORE_READ)); /* makes blocks of them */

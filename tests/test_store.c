@@ -97,7 +97,7 @@ static void test_schema(void **state)
 	store = store_of(&scene);
 	db = store_handle(store);
 	assert_string_equal(scene_value(db, "PRAGMA application_id"), "1280529473"); /* LSTA */
-	assert_string_equal(scene_value(db, "PRAGMA user_version"), "6");
+	assert_string_equal(scene_value(db, "PRAGMA user_version"), "7");
 	assert_string_equal(scene_value(db, "SELECT count(*) FROM pragma_table_list WHERE type ="
 					    " 'table' AND name NOT LIKE 'sqlite%' AND NOT strict"),
 			    "0");
@@ -194,8 +194,8 @@ static void test_full_verdict_round_trip(void **state)
 	store = store_of(&scene);
 	db = store_handle(store);
 	expect_row(store, expected);
-	assert_string_equal(scene_value(db, "SELECT (isn_initiator & 4294967295) || ' ' ||"
-					    " (isn_responder & 4294967295) FROM connections"),
+	assert_string_equal(scene_value(db, "SELECT (isns >> 32 & 4294967295) || ' ' ||"
+					    " (isns & 4294967295) FROM connections"),
 			    "3000000001 3000000002");
 	assert_string_equal(scene_value(db, "SELECT seen_initiator || seen_responder ||"
 					    " isn_known_initiator || isn_known_responder || clean"

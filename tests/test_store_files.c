@@ -83,7 +83,7 @@ static void test_what_is_not_ours_is_refused(void **state)
 
 static void test_other_versions_are_refused(void **state)
 {
-	static const char *const pragma[] = {"PRAGMA user_version = 7", "PRAGMA user_version = 0"};
+	static const char *const pragma[] = {"PRAGMA user_version = 8", "PRAGMA user_version = 0"};
 	static const char *const reason[] = {"newer lastack", "unknown schema version 0"};
 	char *folder = scene_folder();
 	const char *path = scene_path(folder, "x.db");
@@ -145,7 +145,7 @@ static void test_older_versions_are_brought_up_to_date(void **state)
 		make_older(path, sql[i]);
 		store_close(scene_open(path, modes[i]));
 		scene_expect_sound(path);
-		assert_string_equal(scene_file_value(path, "PRAGMA user_version"), "6");
+		assert_string_equal(scene_file_value(path, "PRAGMA user_version"), "7");
 		schema = schema_of(path);
 		assert_string_equal(schema, wanted);
 		free(schema);

@@ -99,6 +99,7 @@ static void test_replacing_drops_every_row_of_the_old(void **state)
 				 " (SELECT count(*) FROM ladders) + (SELECT count(*) FROM states)"
 				 " + (SELECT count(*) FROM dwells) + (SELECT count(*) FROM reuses)"
 				 " + (SELECT count(*) FROM resets) + (SELECT count(*) FROM losses)"
+				 " + (SELECT count(*) FROM fins)"
 				 " + (SELECT count(*) FROM paths)"),
 		"0");
 	assert_string_equal(scene_file_value(path, "SELECT group_concat(address) FROM"
@@ -117,6 +118,47 @@ static struct feed joined(const char *first, const char *second)
 	feed.file[1] = other.file[0];
 	feed.count = 2;
 	return feed;
+}
+
+/* More histories than are kept at hand, of as many letters as there can be: each connection has its own, none is
+ * stored twice, and they go with the last connection that had them. */
+static void test_histories_of_their_own(void **state)
+{
+	enum { HISTORIES = 6000 };
+	char *folder = scene_folder(), history[65];
+	const char *path = scene_path(folder, "x.db");
+	struct scene_verdict scene;
+	struct error err = {{0}};
+	int64_t id;
+
+	(void)state;
+	for (int run = 0; run < 2; run++) {
+		struct feed feed = scene_feed("x.pcap", run == 0 ? "/real/a" : "/real/b");
+		struct recording recording = scene_recording(&feed);
+		struct store *store = scene_open(path, STORE_WRITE);
+
+		assert_true(store_begin(store, &recording, &id, &err));
+		for (unsigned n = 1; n <= HISTORIES; n++) {
+			scene_clean(&scene, n);
+			snprintf(history, sizeof(history), "%064u", n);
+			scene.v.history = history;
+			assert_true(store_verdict(store, &scene.v, &err));
+		}
+		assert_true(scene_commit(store, &recording, &err));
+		store_close(store);
+	}
+	assert_string_equal(scene_file_value(path,
+					     "SELECT count(*) || ' ' || sum(history ="
+					     " printf('%064d', (connection_id - 1) % 6000 + 1))"
+					     " FROM teardowns"),
+			    "12000 12000");
+	assert_string_equal(scene_file_value(path, "SELECT count(*) FROM histories"), "6000");
+	scene_store_file(path, "/real/a", 1);
+	assert_string_equal(scene_file_value(path, "SELECT count(*) FROM histories"), "6001");
+	scene_store_file(path, "/real/b", 1);
+	assert_string_equal(scene_file_value(path, "SELECT count(*) FROM histories"), "1");
+	scene_expect_sound(path);
+	scene_remove(folder);
 }
 
 static void test_a_joined_set_is_one_recording(void **state)
@@ -312,6 +354,7 @@ int main(void)
 		cmocka_unit_test(test_recording_and_capture_rows),
 		cmocka_unit_test(test_the_same_file_replaces),
 		cmocka_unit_test(test_replacing_drops_every_row_of_the_old),
+		cmocka_unit_test(test_histories_of_their_own),
 		cmocka_unit_test(test_a_joined_set_is_one_recording),
 		cmocka_unit_test(test_standard_input_appends),
 		cmocka_unit_test(test_rollback_keeps_the_old_rows),

@@ -22,6 +22,7 @@
 #include "report/teardowns.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/store_scene.h"
+#include "tests/version_6.h"
 
 enum setting {
 	BY_STATEMENTS = 1,
@@ -256,8 +257,8 @@ static void change_row(sqlite3 *db, const struct column *column, uint8_t row, st
 
 static uint8_t *by_statements(struct choices *c, uint8_t settings, size_t *size, bool *endless)
 {
-	static const char older[] = "DROP TABLE block_values; DROP TABLE blocks;"
-				    "PRAGMA user_version = 5";
+	static const char older[] = TO_VERSION_6 "DROP TABLE block_values; DROP TABLE blocks;"
+						 "PRAGMA user_version = 5";
 	static const char lenient[] = "PRAGMA ignore_check_constraints = ON;"
 				      "PRAGMA journal_mode = OFF";
 	uint8_t *copy = sqlite3_malloc64(base.size), *bytes;
