@@ -95,34 +95,55 @@ size_t engine_flows(const struct engine *e)
 	return flow_count(e->table);
 }
 
-bool engine_tell(struct engine *e, struct flow *f, struct connection *c, enum end_reason reason,
-		 int64_t until_ns, struct verdict *verdict, struct error *err)
+/* How the watching of one ended. */
+static struct judge_end end_of(const struct engine *e, enum end_reason reason, int64_t until_ns)
 {
-	struct epilogue epilogue;
-	struct judge_end end = {
+	return (struct judge_end){
 		.reason = reason,
 		.until_ns = until_ns,
 		.two_msl_ns = e->two_msl_ns,
 		.stuck_ns = e->config.stuck_ns,
 		.ladders = e->config.ladders,
 		.losses = &e->losses,
-		.epilogue = &epilogue,
 	};
+}
+
+/* It is told for the first time. */
+static void number(struct engine *e, struct flow *f)
+{
+	f->told = ++e->counts.connections;
+	if (e->config.numbers)
+		f->told = atomic_fetch_add(e->config.numbers, 1) + 1;
+}
+
+bool engine_tell(struct engine *e, struct flow *f, struct connection *c, enum end_reason reason,
+		 int64_t until_ns, struct verdict *verdict, struct error *err)
+{
+	struct epilogue epilogue;
+	struct judge_end end = end_of(e, reason, until_ns);
 
 	if (!streams_finish(f, c, &epilogue, err))
 		return false;
+	end.epilogue = &epilogue;
 	judge(f, c, &end, &e->room, verdict);
 	verdict->again = f->told > 0;
 	verdict->settled = verdict->again && !f->tell_again;
 	f->unsettled = false;
-	if (!verdict->again) {
-		f->told = ++e->counts.connections;
-		if (e->config.numbers)
-			f->told = atomic_fetch_add(e->config.numbers, 1) + 1;
-	}
+	if (!verdict->again)
+		number(e, f);
 	verdict->number = f->told;
 	f->tell_again = false;
 	return e->sink.verdict(e->sink.context, verdict, err);
+}
+
+bool engine_hand_over(struct engine *e, struct flow *f, const struct kept *kept,
+		      enum end_reason reason, int64_t until_ns, struct error *err)
+{
+	struct judge_end end = end_of(e, reason, until_ns);
+
+	number(e, f);
+	f->unsettled = f->tell_again = false;
+	return e->sink.closed(e->sink.context, closed_of(f, kept, f->told, &end, &e->closed), err);
 }
 
 static enum flow_queue queue_of_regular(const struct regular *r)
@@ -160,6 +181,8 @@ static bool tell_last(struct engine *e, struct flow *f, enum end_reason reason, 
 
 	if (f->told > 0 && !changed && !f->unsettled && !f->streams)
 		return true;
+	if (f->form == FORM_KEPT && engine_hands_over(e, f))
+		return engine_hand_over(e, f, f->as.kept, reason, until_ns, err);
 	c = remember_glance(e, f);
 	if (!c)
 		return no_memory(err);
@@ -552,17 +575,12 @@ bool engine_open(struct engine *e, struct engine_sink visit, struct error *err)
 {
 	static const enum flow_queue open[] = {QUEUE_ATTEMPT, QUEUE_HALF, QUEUE_ALIVE};
 	const struct epilogue nothing = {0};
-	const struct judge_end end = {
-		.reason = END_CAPTURE_END,
-		.until_ns = e->ticked_ns > e->latest_ns ? e->ticked_ns : e->latest_ns,
-		.two_msl_ns = e->two_msl_ns,
-		.stuck_ns = e->config.stuck_ns,
-		.ladders = LADDERS_NONE,
-		.losses = &e->losses,
-		.epilogue = &nothing,
-	};
+	struct judge_end end = end_of(e, END_CAPTURE_END,
+				      e->ticked_ns > e->latest_ns ? e->ticked_ns : e->latest_ns);
 	struct verdict verdict;
 
+	end.ladders = LADDERS_NONE;
+	end.epilogue = &nothing;
 	for (size_t q = 0; q < sizeof(open) / sizeof(open[0]); q++) {
 		for (struct flow *f = flow_queue_head(e->table, open[q]); f;
 		     f = flow_behind(e->table, f)) {

@@ -48,10 +48,16 @@ struct engine_config {
  * copy counts; the hash key is all zero. */
 struct engine_config engine_defaults(void);
 
-/* Takes a verdict; false with err stops the run. */
+struct closed;
+
+/* Takes a verdict; false with err stops the run. Where it can take connections that are still to be judged
+ * (closed.h), it gets the regular ones that have closed that way, in one order with the verdicts; a verdict
+ * on one of these may follow, as ever. */
 struct engine_sink {
 	bool (*verdict)(void *context, const struct verdict *verdict, struct error *err);
 	void *context;
+	bool (*closed)(void *context, const struct closed *closed,
+		       struct error *err); /* NULL: all are judged by the engine */
 };
 
 struct engine_counts {

@@ -2,6 +2,7 @@
 #ifndef LASTACK_ANALYZER_ENGINE_STATE_H
 #define LASTACK_ANALYZER_ENGINE_STATE_H
 
+#include "analyzer/closed.h"
 #include "analyzer/duplicates.h"
 #include "analyzer/engine.h"
 #include "analyzer/flow_table.h"
@@ -44,6 +45,7 @@ struct engine {
 	struct connection glance;     /* a regular connection expanded to be looked at, no more */
 	struct teardown_part glance_teardown;
 	struct judge_room room;
+	struct closed_room closed;
 	struct losses losses;
 	struct stream_desk streams;
 	/* SYNs noted on one flow that start another, on their way with the segment that showed it */
@@ -67,5 +69,15 @@ struct arrival {
 /* Judges a flow and tells the sink; c is its connection. */
 bool engine_tell(struct engine *e, struct flow *f, struct connection *c, enum end_reason reason,
 		 int64_t until_ns, struct verdict *verdict, struct error *err);
+/* Whether a regular one that has closed can be handed over to be judged elsewhere: somebody takes it, nothing
+ * was told of it before, and what the verdict takes is all in it. */
+static inline bool engine_hands_over(const struct engine *e, const struct flow *f)
+{
+	return e->sink.closed && f->told == 0 && !f->streams && e->losses.count == 0;
+}
+
+/* Numbers it and hands it over; kept is what it is or will be kept as. */
+bool engine_hand_over(struct engine *e, struct flow *f, const struct kept *kept,
+		      enum end_reason reason, int64_t until_ns, struct error *err);
 
 #endif

@@ -462,6 +462,7 @@ struct kept *kept_of(const struct regular *r)
 	pack(&distances, &packed);
 	lengths = (packed.far_count + 1) / 2;
 	size = HEADER + lengths + packed.byte_count;
+	static_assert(HEADER + DISTANCES_MAX / 2 + sizeof(packed.bytes) < KEPT_MAX, "any is less");
 	kept = malloc(size);
 	if (!kept)
 		return NULL;

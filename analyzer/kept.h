@@ -12,6 +12,8 @@
 
 struct kept; /* one malloc block: free() frees it */
 
+enum { KEPT_MAX = 512 }; /* kept_memory() of any is less */
+
 /* Closed, and without the segments of its ladder; NULL without memory. */
 struct kept *kept_of(const struct regular *r);
 /* Fills *r; its ladder is one that was given up. */

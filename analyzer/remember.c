@@ -40,8 +40,8 @@ static void account(struct engine *e, struct flow *f)
 
 /* ---- from one form to another ---- */
 
-static void expand(const struct flow *f, const struct regular *r, struct connection *c,
-		   struct teardown_part *t)
+void remember_expand(const struct flow *f, const struct regular *r, struct connection *c,
+		     struct teardown_part *t)
 {
 	const struct regular_beside beside = {
 		.vlan_tags = {flow_vlan_tags(f, flow_way(f, SIDE_INITIATOR)),
@@ -80,7 +80,7 @@ static struct connection *leave_regular(struct engine *e, struct flow *f)
 		free(t);
 		return NULL;
 	}
-	expand(f, regular_of(e, f), c, t);
+	remember_expand(f, regular_of(e, f), c, t);
 	if (!c->teardown)
 		free(t);
 	f->tell_again |= f->told > 0;
@@ -115,7 +115,7 @@ struct connection *remember_glance(struct engine *e, struct flow *f)
 {
 	if (!remember_is_regular(f))
 		return remember_full(e, f);
-	expand(f, regular_of(e, f), &e->glance, &e->glance_teardown);
+	remember_expand(f, regular_of(e, f), &e->glance, &e->glance_teardown);
 	return &e->glance;
 }
 
@@ -154,7 +154,7 @@ bool remember_answer(struct engine *e, struct flow *f, const struct segment *s)
 /* Another incarnation has followed and its first answer has been seen: from here on only segments that
  * come late can change the verdict. Telling it now gives the store something to do meanwhile. Streams
  * are finished only once, so that connections whose streams are read wait. */
-static void tell_early(struct engine *e, struct flow *f)
+static void tell_early(struct engine *e, struct flow *f, const struct kept *kept)
 {
 	struct connection *c;
 	struct verdict verdict;
@@ -163,6 +163,11 @@ static void tell_early(struct engine *e, struct flow *f)
 		return;
 	if (f->told != 0 && !f->tell_again)
 		return;
+	if (kept && engine_hands_over(e, f)) {
+		e->refused = !engine_hand_over(e, f, kept, END_SUPERSEDED, f->followed_ns,
+					       &e->refusal);
+		return;
+	}
 	c = remember_glance(e, f); /* open it is, so that no memory is needed */
 	e->refused = !engine_tell(e, f, c, END_SUPERSEDED, f->followed_ns, &verdict, &e->refusal);
 }
@@ -180,7 +185,7 @@ static void pack_full(struct engine *e, struct flow *f)
 	packed = packed_of(c);
 	if (!packed)
 		return;
-	tell_early(e, f);
+	tell_early(e, f, NULL);
 	connection_free(c);
 	f->as.packed = packed;
 	f->form = FORM_PACKED;
@@ -202,7 +207,7 @@ static bool keep_regular(struct engine *e, struct flow *f)
 	kept = kept_of(r);
 	if (!kept)
 		return true;
-	tell_early(e, f);
+	tell_early(e, f, kept);
 	regular_free(r);
 	f->as.kept = kept;
 	f->form = FORM_KEPT;
@@ -264,7 +269,7 @@ void remember_settle(struct engine *e, struct flow *f)
 		return;
 	}
 	if (f->form == FORM_KEPT)
-		tell_early(e, f);
+		tell_early(e, f, f->as.kept);
 	if (!remember_is_open(f))
 		return;
 	account(e, f);

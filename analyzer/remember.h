@@ -16,6 +16,9 @@ struct connection *remember_full(struct engine *e, struct flow *flow);
 /* The connection of a flow to be looked at and judged, its form as it was; valid until the next look at a
  * regular one. NULL without memory. */
 struct connection *remember_glance(struct engine *e, struct flow *flow);
+/* The full form of a regular one, as regular_expand() does it with what the flow holds beside. */
+void remember_expand(const struct flow *flow, const struct regular *r, struct connection *c,
+		     struct teardown_part *t);
 /* What decides about the reuse of the tuple by a SYN of from; false where the connection is not regular
  * or has not closed. Then what comes of it is kept in *remember_reuse(). */
 bool remember_time_wait(struct engine *e, const struct flow *flow, enum side from,

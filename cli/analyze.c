@@ -42,7 +42,7 @@ static void look_at_verdict(void *context, const struct verdict *verdict)
 	struct analysis *analysis = context;
 	const struct fail_on *fail_on = &analysis->options->fail_on;
 
-	if (!fail_on->asked || analysis->matched)
+	if (analysis->matched)
 		return;
 	for (size_t i = 0; i < verdict->finding_count; i++)
 		analysis->matched = analysis->matched || matches(fail_on, &verdict->findings[i]);
@@ -90,7 +90,7 @@ static struct pipeline pipeline_of(struct analysis *analysis, struct feed *feed,
 		.engine = analysis->engine,
 		.watch = {.context = analysis,
 			  .progress = look_at_progress,
-			  .verdict = look_at_verdict},
+			  .verdict = options->fail_on.asked ? look_at_verdict : NULL},
 	};
 }
 

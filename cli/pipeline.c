@@ -20,16 +20,28 @@ static bool interrupted(struct error *err)
 	return signals_pending() != 0 && !error_set(err, "interrupted");
 }
 
+static bool goes_on(struct run *run, struct error *err)
+{
+	return ++run->verdicts % LOOK_EVERY != 0 || !interrupted(err);
+}
+
 static bool take_verdict(void *context, const struct verdict *verdict, struct error *err)
 {
 	struct run *run = context;
 	const struct pipeline_watch *watch = &run->pipeline->watch;
 
-	if (++run->verdicts % LOOK_EVERY == 0 && interrupted(err))
+	if (!goes_on(run, err))
 		return false;
 	if (watch->verdict)
 		watch->verdict(watch->context, verdict);
 	return !run->pipeline->store || store_verdict(run->pipeline->store, verdict, err);
+}
+
+static bool take_closed(void *context, const struct closed *closed, struct error *err)
+{
+	struct run *run = context;
+
+	return goes_on(run, err) && store_closed(run->pipeline->store, closed, err);
 }
 
 static bool take_packet(struct run *run, const struct packet *packet, struct decoded *decoded,
@@ -132,6 +144,9 @@ enum pipeline_result pipeline_run(struct pipeline *pipeline, int64_t *recording_
 
 	memcpy(decoder.hash_key, pipeline->engine.hash_key, sizeof(decoder.hash_key));
 	pipeline->recording.feed = pipeline->feed;
+	/* who looks at verdicts wants all of them, now */
+	if (pipeline->store && !pipeline->watch.verdict)
+		sink.closed = take_closed;
 	if (handle)
 		sqlite3_progress_handler(handle, SQL_LOOK_EVERY, stop_statement, NULL);
 	run.decoder = decoder_new(&decoder, err);

@@ -205,6 +205,11 @@ bool store_verdict(struct store *store, const struct verdict *verdict, struct er
 	return writer_put(store->writer, verdict, err);
 }
 
+bool store_closed(struct store *store, const struct closed *closed, struct error *err)
+{
+	return writer_put_closed(store->writer, closed, err);
+}
+
 static bool finish_writing(struct store *store, struct error *err)
 {
 	struct writer *writer = store->writer;

@@ -66,6 +66,8 @@ bool store_begin(struct store *store, const struct recording *recording, int64_t
  * database until store_commit() or store_rollback() is done. A failure may be told by a later call.
  * verdict->number gives the connection its id, 0: the next one; again: its earlier rows are replaced. */
 bool store_verdict(struct store *store, const struct verdict *verdict, struct error *err);
+/* The same of a connection that the store's thread judges first. */
+bool store_closed(struct store *store, const struct closed *closed, struct error *err);
 /* Writes the final counts of files, decoder and engine, and commits. */
 bool store_commit(struct store *store, const struct recording *recording,
 		  const struct decode_counts *decoded, const struct engine_counts *engine,

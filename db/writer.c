@@ -16,6 +16,12 @@ struct batch {
 	size_t used;
 };
 
+/* Before each verdict or connection in a batch. */
+struct item {
+	alignas(max_align_t) uint32_t size; /* with this, up to the next */
+	bool closed;                        /* a struct closed; else a verdict_copy() */
+};
+
 struct writer {
 	writer_write *write;
 	void *context;
@@ -27,18 +33,30 @@ struct writer {
 	bool abandoned;   /* nothing more is wanted */
 	bool failed;
 	struct error failure;
+	struct closed_bench bench;  /* the writer's */
 	struct batch *batch;        /* a ring of BATCHES; each belongs to one thread at a time */
 	unsigned filling, draining; /* the engine's and the writer's place in it */
 };
 
-static bool write_batch(const struct writer *w, const struct batch *b, struct error *err)
+static bool write_item(struct writer *w, const struct item *item, struct error *err)
+{
+	const void *behind = item + 1;
+	struct verdict judged;
+
+	if (!item->closed)
+		return w->write(w->context, behind, err);
+	closed_judge(behind, &w->bench, &judged);
+	return w->write(w->context, &judged, err);
+}
+
+static bool write_batch(struct writer *w, const struct batch *b, struct error *err)
 {
 	for (size_t at = 0; at < b->used;) {
-		const struct verdict *v = (const void *)(b->bytes + at);
+		const struct item *item = (const void *)(b->bytes + at);
 
-		if (!w->write(w->context, v, err))
+		if (!write_item(w, item, err))
 			return false;
-		at += verdict_copy_size(v);
+		at += item->size;
 	}
 	return true;
 }
@@ -139,19 +157,45 @@ static bool hand_over(struct writer *w, struct error *err)
 	return ok;
 }
 
+/* Room for an item of so many bytes; NULL with err where an earlier one could not be written. */
+static void *place(struct writer *w, size_t size, bool closed, struct error *err)
+{
+	size_t all = sizeof(struct item) + (size + alignof(max_align_t) - 1) /
+						   alignof(max_align_t) * alignof(max_align_t);
+	struct item *item;
+	struct batch *b;
+
+	if (w->batch[w->filling % BATCHES].used + all > BATCH_BYTES && !hand_over(w, err))
+		return NULL;
+	b = &w->batch[w->filling % BATCHES];
+	item = (void *)(b->bytes + b->used);
+	item->size = (uint32_t)all;
+	item->closed = closed;
+	b->used += all;
+	return item + 1;
+}
+
 bool writer_put(struct writer *w, const struct verdict *v, struct error *err)
 {
 	size_t size = verdict_copy_size(v);
-	struct batch *b;
+	void *at;
 
-	if (size > BATCH_BYTES)
+	if (size > BATCH_BYTES - sizeof(struct item))
 		return error_set(err, "a verdict of %zu bytes is too large to store", size);
-	if (w->batch[w->filling % BATCHES].used + size > BATCH_BYTES && !hand_over(w, err))
-		return false;
-	b = &w->batch[w->filling % BATCHES];
-	verdict_copy(b->bytes + b->used, v);
-	b->used += size;
-	return true;
+	at = place(w, size, false, err);
+	if (at)
+		verdict_copy(at, v);
+	return at != NULL;
+}
+
+bool writer_put_closed(struct writer *w, const struct closed *closed, struct error *err)
+{
+	size_t size = closed_size(closed);
+	void *at = place(w, size, true, err);
+
+	if (at)
+		memcpy(at, closed, size);
+	return at != NULL;
 }
 
 static void stop(struct writer *w, bool abandon)

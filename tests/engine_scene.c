@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "analyzer/closed.h"
+
 #define STEP_NS INT64_C(1000000)
 
 static const char refusal[] = "the sink refuses";
@@ -108,14 +110,52 @@ static bool take_verdict(void *context, const struct verdict *v, struct error *e
 	return true;
 }
 
-void scene_open(struct scene *scene, const struct engine_config *config)
+/* From a copy, as another thread would. */
+static bool take_closed(void *context, const struct closed *closed, struct error *err)
 {
-	struct engine_sink sink = {take_verdict, scene};
+	struct scene *scene = context;
+	size_t size = closed_size(closed);
+	struct closed_bench *bench = malloc(sizeof(*bench));
+	struct closed *copy = malloc(size);
+	struct verdict verdict;
+	bool ok;
+
+	assert_non_null(bench);
+	assert_non_null(copy);
+	memset(bench, 0xa5, sizeof(*bench));
+	memcpy(copy, closed, size);
+	closed_judge(copy, bench, &verdict);
+	assert_false(verdict.again);
+	scene->judged++;
+	ok = take_verdict(context, &verdict, err);
+	free(copy);
+	free(bench);
+	return ok;
+}
+
+static void open_scene(struct scene *scene, const struct engine_config *config,
+		       const struct engine_sink *sink)
+{
 	struct error err = {""};
 
 	*scene = (struct scene){0};
-	scene->engine = engine_new(config, sink, &err);
+	scene->engine = engine_new(config, *sink, &err);
 	assert_non_null(scene->engine);
+}
+
+void scene_open(struct scene *scene, const struct engine_config *config)
+{
+	struct engine_sink sink = {.verdict = take_verdict, .context = scene};
+
+	open_scene(scene, config, &sink);
+}
+
+void scene_open_judging(struct scene *scene, const struct engine_config *config)
+{
+	struct engine_sink sink = {
+		.verdict = take_verdict, .context = scene, .closed = take_closed};
+
+	open_scene(scene, config, &sink);
 }
 
 static bool came_through(const struct scene *scene, bool ok, const struct error *err)

@@ -35,6 +35,7 @@ struct scene {
 	uint64_t told_ever;    /* also those not kept */
 	uint64_t told_packets; /* of all connections told */
 	uint64_t told_duplicates;
+	uint64_t judged; /* by the sink: scene_open_judging() */
 	bool forgetful;  /* verdicts are counted, not kept */
 	bool refuses;    /* the sink fails */
 	uint64_t packet; /* number of the last packet */
@@ -44,6 +45,8 @@ struct scene {
 struct ends ends_of(uint32_t number);
 
 void scene_open(struct scene *scene, const struct engine_config *config);
+/* The same, with connections judged by the sink where the engine leaves that to it (closed.h). */
+void scene_open_judging(struct scene *scene, const struct engine_config *config);
 void scene_finish(struct scene *scene); /* the capture is over */
 void scene_close(struct scene *scene);
 

@@ -1,0 +1,75 @@
+#include "analyzer/closed.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "analyzer/remember.h"
+
+/* Behind it the flow's rare part, where it has one, and then what is kept. */
+struct closed {
+	struct flow flow;
+	uint64_t number;
+	int64_t until_ns, two_msl_ns, stuck_ns;
+	uint32_t size; /* of all */
+	uint8_t reason, ladders;
+	bool has_rare;
+	_Alignas(8) uint8_t behind[];
+};
+
+const struct closed *closed_of(const struct flow *flow, const struct kept *kept, uint64_t number,
+			       const struct judge_end *end, struct closed_room *room)
+{
+	size_t rare = flow->rare ? sizeof(*flow->rare) : 0, size = kept_memory(kept);
+	struct closed *c = (struct closed *)room->bytes;
+
+	static_assert(sizeof(struct closed) + sizeof(struct flow_rare) + KEPT_MAX <= CLOSED_MAX,
+		      "any fits");
+	static_assert(sizeof(struct flow_rare) % 8 == 0, "what is kept behind it is aligned");
+	c->flow = *flow;
+	c->number = number;
+	c->until_ns = end->until_ns;
+	c->two_msl_ns = end->two_msl_ns;
+	c->stuck_ns = end->stuck_ns;
+	c->reason = (uint8_t)end->reason;
+	c->ladders = (uint8_t)end->ladders;
+	c->has_rare = flow->rare != NULL;
+	if (flow->rare)
+		memcpy(c->behind, flow->rare, rare);
+	memcpy(c->behind + rare, kept, size);
+	c->size = (uint32_t)(sizeof(*c) + rare + size);
+	return c;
+}
+
+size_t closed_size(const struct closed *c)
+{
+	return c->size;
+}
+
+void closed_judge(const struct closed *c, struct closed_bench *bench, struct verdict *out)
+{
+	static const struct losses no_losses;
+	static const struct epilogue nobody_read;
+	const struct judge_end end = {
+		.reason = (enum end_reason)c->reason,
+		.until_ns = c->until_ns,
+		.two_msl_ns = c->two_msl_ns,
+		.stuck_ns = c->stuck_ns,
+		.ladders = (enum ladder_policy)c->ladders,
+		.losses = &no_losses,
+		.epilogue = &nobody_read,
+	};
+	struct flow flow = c->flow;
+	struct flow_rare rare;
+	const uint8_t *kept = c->behind;
+
+	flow.rare = NULL;
+	if (c->has_rare) {
+		memcpy(&rare, c->behind, sizeof(rare));
+		flow.rare = &rare;
+		kept += sizeof(rare);
+	}
+	kept_open((const struct kept *)kept, &bench->regular);
+	remember_expand(&flow, &bench->regular, &bench->connection, &bench->teardown);
+	judge(&flow, &bench->connection, &end, &bench->room, out);
+	out->number = c->number;
+}
