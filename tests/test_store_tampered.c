@@ -193,7 +193,7 @@ static void test_what_stands_beside_stays(void **state)
 	execute(path,
 		"CREATE TABLE notes(connection_id, note, long AS (note || note));"
 		"CREATE VIEW noted AS SELECT * FROM teardowns JOIN notes USING(connection_id);"
-		"CREATE INDEX by_port ON connections(responder_port);"
+		"CREATE INDEX by_port ON connections(ports);"
 		"CREATE INDEX by_name ON captures(lower(path));"
 		"INSERT INTO notes VALUES(1, 'look here'); ANALYZE");
 	schema = strdup(scene_file_value(path, "SELECT group_concat(sql) FROM sqlite_schema"));
