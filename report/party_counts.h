@@ -9,8 +9,11 @@
 
 #include "base/siphash.h"
 
-/* A flood of addresses takes 64 MiB, no more: those first met behind so many others are not counted at all. */
+/* A flood of addresses takes 68 MiB, no more: those first met behind so many others are not counted at all. */
 enum { PARTY_COUNTS_MAX = 1 << 21 };
+
+/* Clients with lower ids than that, nearly always all of them, are counted by id: there is no looking for them. */
+enum { PARTY_COUNTS_CLIENTS = 1 << 20, PARTY_COUNTS_LATEST = 1 << 10 };
 
 struct party_count {
 	uint64_t party; /* host and port; 0: free */
@@ -22,7 +25,10 @@ struct party_counts {
 	uint8_t key[SIPHASH_KEY_BYTES]; /* at random: ports and hosts come from captures */
 	struct party_count *place;      /* owned; hash table */
 	size_t places, used;
-	size_t latest[2]; /* places of the latest client and service: mostly the next, too */
+	uint32_t *client; /* owned; by host id */
+	size_t clients;
+	uint32_t latest
+		[PARTY_COUNTS_LATEST]; /* places of those counted lately, by their lowest bits */
 };
 
 /* A connection to the service, or with port 0 of the client; false: out of memory. */

@@ -136,7 +136,7 @@ static void test_parties_are_counted_up_to_a_bound(void **state)
 
 	(void)state;
 	assert_int_equal(party_counts_of(&counts, 1, 80), 0);
-	for (int64_t host = 1; host <= PARTY_COUNTS_MAX + 1000; host++) {
+	for (int64_t host = 1; host <= PARTY_COUNTS_CLIENTS + PARTY_COUNTS_MAX + 1000; host++) {
 		assert_true(party_counts_add(&counts, host, 0));
 		assert_true(host > 9 || party_counts_add(&counts, host, 80));
 	}
@@ -146,9 +146,14 @@ static void test_parties_are_counted_up_to_a_bound(void **state)
 	assert_int_equal(party_counts_of(&counts, 6, 80), 1);
 	assert_int_equal(party_counts_of(&counts, 10, 80), 0);
 	assert_int_equal(party_counts_of(&counts, PARTY_COUNTS_MAX / 2, 0), 1);
-	assert_int_equal(party_counts_of(&counts, PARTY_COUNTS_MAX + 1000, 0), 0);
+	assert_int_equal(party_counts_of(&counts, PARTY_COUNTS_CLIENTS - 1, 0), 1);
+	assert_int_equal(party_counts_of(&counts, PARTY_COUNTS_CLIENTS, 0), 1);
+	assert_int_equal(party_counts_of(&counts, PARTY_COUNTS_CLIENTS + PARTY_COUNTS_MAX + 999, 0),
+			 0);
+	assert_int_equal(party_counts_of(&counts, 0, 0), 0);
 	assert_int_equal(counts.used, PARTY_COUNTS_MAX);
 	assert_in_range(counts.places * sizeof(*counts.place), 1, 64 << 20);
+	assert_in_range(counts.clients, 1, PARTY_COUNTS_CLIENTS);
 	party_counts_free(&counts);
 }
 
