@@ -21,3 +21,25 @@ size_t column_pack(const int64_t *values, size_t count, uint8_t *out)
 	}
 	return (size_t)(at - out);
 }
+
+bool column_unpack(const void *bytes, size_t size, int64_t *values, size_t count)
+{
+	struct cursor left = cursor_of(bytes, size);
+	int64_t value = -1;
+	uint64_t folded, more = 0;
+
+	for (size_t i = 0; i < count;) {
+		if (!get_varint(&left, &folded))
+			return false;
+		if (folded != 0) {
+			value = wrapped_sum(value, unzigzag(folded));
+			values[i++] = value;
+			continue;
+		}
+		if (!get_varint(&left, &more) || more >= count - i)
+			return false;
+		for (uint64_t again = 0; again <= more; again++)
+			values[i++] = value;
+	}
+	return left.left == 0;
+}

@@ -11,6 +11,9 @@
 /* Packs so many values into 2 * VARINT_MAX * count bytes at most; gives the size. */
 size_t column_pack(const int64_t *values, size_t count, uint8_t *out);
 
+/* The reverse; false where the bytes are not those of exactly so many values. */
+bool column_unpack(const void *bytes, size_t size, int64_t *values, size_t count);
+
 struct column_reader {
 	struct cursor bytes;
 	int64_t value;    /* the latest */

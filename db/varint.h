@@ -32,6 +32,10 @@ static inline bool get_varint(struct cursor *c, uint64_t *value)
 {
 	uint64_t read = 0;
 
+	if (c->left > 0 && c->at[0] < 0x80) { /* mostly */
+		*value = c->at[0];
+		return cursor_skip(c, 1);
+	}
 	for (unsigned shift = 0, i = 0; i < c->left && shift < 64; shift += 7, i++) {
 		read |= (uint64_t)(c->at[i] & 0x7f) << shift;
 		if (c->at[i] & 0x80)

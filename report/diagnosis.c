@@ -217,16 +217,21 @@ struct diagnoses *diagnoses_read(sqlite3 *db, const int64_t *recordings, size_t 
 	arc4random_buf(w.counts.key, sizeof(w.counts.key));
 	/* one transaction, so that all numbers are of the same moment */
 	good = !own || sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) == SQLITE_OK || walk_failed(&w);
-	good = good && (count > 0 || read_ids(&w, &ids)) && work(&w);
+	good = good && chosen_register(db, &w.chosen, err) && (count > 0 || read_ids(&w, &ids)) &&
+	       work(&w);
+	chosen_forget(db);
 	if (own)
 		sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
 	slots_free(&w.slots);
 	free(ids);
 	free(w.outcome);
-	free(w.range);
+	for (size_t i = 0; i < w.plan_count; i++)
+		plan_free(&w.plan[i]);
+	free(w.plan);
 	free(w.scanner);
 	free(w.sample);
 	free(w.entry);
+	free(w.held);
 	free(w.reuse);
 	party_counts_free(&w.counts);
 	if (good && !w.broken)

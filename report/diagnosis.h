@@ -138,7 +138,7 @@ const char *abort_stage_name(enum abort_stage stage); /* "after_syn", ... */
 const char *abort_by_name(enum abort_by by);          /* "rst", "rst_ack", "several", "silence" */
 
 /* Reads the recordings given by id (count > 0), or all (count 0), inside a transaction of its own
- * unless one is open. One pass over the connections, some 50 bytes a TIME_WAIT. NULL with err: SQLite
+ * unless one is open. One pass over the connections, some 50 bytes a TIME_WAIT of the eight busiest hosts. NULL with err: SQLite
  * failed, or no memory. */
 struct diagnoses *diagnoses_read(sqlite3 *db, const int64_t *recordings, size_t count,
 				 struct error *err);

@@ -1,11 +1,16 @@
 /* What the files of the diagnosis share. Nobody else includes this.
  *
- * The way: rules (diagnosis_rules.c) say which connection shows what; the walk (diagnosis_walk.c) goes
- * over the connections once and counts in slots (diagnosis_slots.c), one a code, and more where silences
- * cluster (diagnosis_silences.c); the telling (diagnosis_tell.c) makes sentences of the slots. */
+ * The way: rules (diagnosis_rules.c) say which connection shows what; what blocks tell of all connections is
+ * counted first (diagnosis_blocks.c), and with it who scans (diagnosis_scanners.c); the walk
+ * (diagnosis_walk.c) then goes over those that blocks do not tell enough of, and counts in slots
+ * (diagnosis_slots.c), one a code, and more where silences cluster (diagnosis_silences.c); the telling
+ * (diagnosis_tell.c) makes sentences of the slots. */
 #ifndef LASTACK_REPORT_DIAGNOSIS_PRIVATE_H
 #define LASTACK_REPORT_DIAGNOSIS_PRIVATE_H
 
+#include "db/block_search.h"
+#include "db/chosen.h"
+#include "db/told_blocks.h"
 #include "report/diagnosis.h"
 #include "report/party_counts.h"
 
@@ -183,6 +188,28 @@ size_t slots_add(struct diagnosis_slots *slots, enum diagnosis_code code, int64_
 void slots_count(struct diagnosis_slots *slots, size_t slot, const struct sample *sample);
 void series_count(struct diagnosis_series *series, int64_t ts_ns);
 
+/* A recording's connections and settings. */
+struct walk_recording {
+	int64_t range[2];
+	int64_t watched_until_ns; /* NONE_NS: no packet */
+	int64_t msl_ns;
+	int64_t id;
+};
+
+/* A part of a recording's ids: those of one block that can be relied on, or others. */
+struct walk_stretch {
+	int64_t first, last;
+	bool told;               /* by the block: its connections are counted from there */
+	struct told_block block; /* where told, as the next */
+	struct place_set rows;   /* connections whose rows are to be read as well */
+};
+
+struct walk_plan {
+	struct walk_recording recording;
+	struct walk_stretch *stretch; /* owned; in order, all of the range */
+	size_t count, room;
+};
+
 struct diagnosis_walk {
 	sqlite3 *db;
 	struct error *err;
@@ -197,30 +224,114 @@ struct diagnosis_walk {
 	size_t sample_count, sample_room;
 	struct time_wait_entry *entry;
 	size_t entry_count, entry_room;
+	uint32_t *held; /* by host id: TIME_WAITs that blocks tell of and that are no entries yet */
+	size_t held_hosts;
 	struct party_counts counts;
 	struct reuse_tally *reuse;
 	size_t reuse_count, reuse_room;
 	const int64_t *recordings; /* all where recording_count is 0 */
 	size_t recording_count;
-	int64_t (*range)[2]; /* connections of each recording that has any */
-	size_t range_count, range_room;
-	int64_t stuck_ns; /* the largest of the recordings */
+	struct walk_plan *plan; /* of each recording that has any connections */
+	size_t plan_count, plan_room;
+	int64_t stuck_ns;     /* the largest of the recordings */
+	struct chosen chosen; /* connections of a block whose rows are read now */
 };
 
-/* A recording's connections and settings. */
-struct walk_recording {
-	int64_t range[2];
-	int64_t watched_until_ns; /* NONE_NS: no packet */
-	int64_t msl_ns;
+/* A side table: the row it stands on, until its id is passed. */
+struct side_table {
+	sqlite3_stmt *statement;
+	int64_t id; /* INT64_MAX: at its end */
 };
+
+enum side_tables {
+	SIDE_RESETS,
+	SIDE_SILENCES,
+	SIDE_REUSES,
+	SIDE_DWELLS,
+	SIDE_FINDINGS,
+	SIDE_TABLES
+};
+
+struct suspects;
+
+/* What a block tells of its connections. */
+struct told_values {
+	int64_t of[BLOCK_KINDS][BLOCK_SIZE]; /* by kind, in order of ids */
+	size_t at[BLOCK_SIZE];               /* by place: which of them */
+};
+
+/* The walk over one recording after the other. */
+struct stroll {
+	struct diagnosis_walk *walk;
+	struct side_table side[SIDE_TABLES];
+	struct side_table ahead[SIDE_TABLES]; /* of some: which connections they have rows of */
+	const struct rule *rules;
+	size_t rule_count;
+	const struct walk_recording *recording;
+	sqlite3_stmt *rows;    /* of connections, between two ids */
+	sqlite3_stmt *moments; /* the same, without what blocks tell */
+	sqlite3_stmt *columns; /* of blocks */
+	sqlite3_stmt *bytes;   /* what the responder sent: asked where it matters */
+	sqlite3_stmt *delay;   /* of a reuse without a row of its own: the same */
+	struct suspects *suspects;
+	struct told_values told; /* of the block that is walked */
+	struct facts facts;      /* of the row that is read */
+	bool good;
+};
+
+/* diagnosis_walk.c. False with err; closed either way. */
+bool stroll_open(struct stroll *stroll, struct diagnosis_walk *walk);
+void stroll_close(struct stroll *stroll);
+/* Puts the side tables in front of the recording's first rows. */
+void stroll_begin(struct stroll *stroll);
+/* Rows of a block's connections, whose values are told and which are counted; of others. */
+bool stroll_places(struct stroll *stroll, int64_t block_id, const struct place_set *places);
+bool stroll_rows(struct stroll *stroll, int64_t first, int64_t last);
+/* An orderly close that no rule asks about and no side table has a word on: by far the most of them. It is
+ * asked in order of ids. */
+bool stroll_is_plain(struct stroll *stroll, int64_t id, const struct outcome *outcome);
+/* Counts what every connection has: by party and by class over time. */
+bool walk_count(struct diagnosis_walk *walk, const struct facts *facts);
+const struct outcome *walk_outcome(const struct diagnosis_walk *walk, int64_t id);
+bool is_handshake(const struct outcome *outcome);
+/* Times of the walk's chosen connections, whose other values are told. */
+extern const char moments_sql[];
+/* What those tell: first and last time; when a regular close entered TIME_WAIT. */
+void read_moments(struct facts *facts, sqlite3_stmt *row);
+
+/* diagnosis_blocks.c: the recording's connections, as blocks and rows tell of them, go into the walk. */
+bool plan_walk(struct stroll *stroll, struct walk_plan *plan);
+void plan_free(struct walk_plan *plan);
+/* Makes entries of those held TIME_WAITs that were counted from blocks and are some of these hosts'. */
+bool plans_hold(struct diagnosis_walk *walk, const struct id_set *hosts);
+/* What is told of the connection at a place. */
+void told_facts(const struct diagnosis_walk *walk, const struct told_values *told, size_t place,
+		struct facts *facts);
+
+/* diagnosis_scanners.c: who tried many services in vain. NULL with err. */
+struct suspects *suspects_new(struct diagnosis_walk *walk);
+void suspects_free(struct suspects *suspects);
+void suspects_forget(struct suspects *suspects);
+/* An attempt that failed. */
+void suspects_take(struct suspects *suspects, int64_t initiator_id, int64_t responder_id,
+		   int64_t port);
+/* The same of all rows between two ids. */
+bool suspects_take_rows(struct suspects *suspects, struct diagnosis_walk *walk, int64_t first,
+			int64_t last);
+/* Into the walk's scanners. */
+bool suspects_keep(const struct suspects *suspects, struct diagnosis_walk *walk);
 
 /* diagnosis_recordings.c: counts everything; false with err. */
 bool walk_recordings(struct diagnosis_walk *walk);
-/* diagnosis_walk.c: the connections of one recording. */
-bool walk_range(struct diagnosis_walk *walk, const struct walk_recording *recording);
 /* diagnosis_silences.c: samples into slots, one for each peak. */
 bool silences_settle(struct diagnosis_walk *walk);
-/* diagnosis_time_wait.c: fills loads and msls of out, and the two diagnoses' slots. */
+enum { HOSTS_MAX = 1 << 26 }; /* ids of ours are less: others would take memory by their value */
+/* diagnosis_time_wait.c: a TIME_WAIT of a host; those of hosts that are none of ours are left out. */
+bool time_wait_add(struct diagnosis_walk *walk, const struct walk_recording *recording,
+		   const struct facts *facts, enum side holder);
+/* The same where only how many there are is known yet. */
+bool time_wait_count(struct diagnosis_walk *walk, int64_t host_id);
+/* Fills loads and msls of out, and the two diagnoses' slots. */
 bool time_wait_settle(struct diagnosis_walk *walk);
 /* diagnosis_evidence.c: parties and examples of a slot into its diagnosis. */
 bool diagnosis_parties(struct diagnosis_walk *walk, size_t slot, struct diagnosis *d);
@@ -235,6 +346,10 @@ bool walk_row(struct diagnosis_walk *walk, sqlite3_stmt *s);
 /* A copy of a column, "?" where that is NULL; NULL, and broken, where memory runs out. */
 char *walk_text(struct diagnosis_walk *walk, sqlite3_stmt *s, int column);
 bool walk_no_memory(struct diagnosis_walk *walk);
+/* Makes something of the row that the statement stands on; false with err. */
+typedef bool row_taker(void *context, sqlite3_stmt *row);
+/* All rows of a statement, which is reset then. */
+bool walk_take(struct diagnosis_walk *walk, sqlite3_stmt *rows, row_taker *take, void *context);
 /* A prepared statement, or NULL with err. */
 sqlite3_stmt *walk_prepare(struct diagnosis_walk *walk, const char *sql);
 /* Address of a host, owned by the caller; NULL with err. */

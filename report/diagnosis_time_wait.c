@@ -9,6 +9,55 @@
 /* From this many at once on the pressure is worth telling. */
 enum { LOADS_MAX = 8, MSLS_MAX = 8, PRESSURE_LEAST = 1000 };
 
+bool time_wait_add(struct diagnosis_walk *w, const struct walk_recording *recording,
+		   const struct facts *f, enum side holder)
+{
+	bool initiated = holder == SIDE_INITIATOR, good;
+	int64_t host = initiated ? f->initiator_id : f->responder_id;
+	int64_t lasts = 2 * recording->msl_ns, end;
+	void *items = w->entry;
+
+	if (host <= 0 || host >= HOSTS_MAX)
+		return true; /* no id of ours: it would take memory by its value */
+	good = walk_grow(w, &items, w->entry_count, &w->entry_room, sizeof(*w->entry));
+	if (f->reuse_delay_ns >= 0 && f->reuse_delay_ns < lasts)
+		lasts = f->reuse_delay_ns;
+	if (__builtin_add_overflow(f->time_wait_entry_ns, lasts, &end))
+		lasts = INT64_MAX - f->time_wait_entry_ns;
+	w->entry = items;
+	if (good)
+		w->entry[w->entry_count++] = (struct time_wait_entry){
+			.entry_ns = f->time_wait_entry_ns,
+			.lasts_ns = lasts,
+			.host = (uint32_t)host,
+			.peer = (uint32_t)(initiated ? f->responder_id : f->initiator_id),
+			.port = f->responder_port,
+			.initiated = initiated,
+		};
+	return good;
+}
+
+bool time_wait_count(struct diagnosis_walk *w, int64_t host)
+{
+	size_t hosts = w->held_hosts > 0 ? w->held_hosts : 1024;
+	uint32_t *grown;
+
+	if (host <= 0 || host >= HOSTS_MAX)
+		return true; /* as above */
+	while (hosts <= (size_t)host)
+		hosts *= 2;
+	if (hosts > w->held_hosts) {
+		grown = realloc(w->held, hosts * sizeof(*grown));
+		if (!grown)
+			return walk_no_memory(w);
+		memset(grown + w->held_hosts, 0, (hosts - w->held_hosts) * sizeof(*grown));
+		w->held = grown;
+		w->held_hosts = hosts;
+	}
+	w->held[host]++;
+	return true;
+}
+
 /* What is initiated first, then by service. */
 static int by_service(const void *left, const void *right)
 {
@@ -147,10 +196,10 @@ static bool examples_of(struct diagnosis_walk *w, uint32_t host, bool initiated,
 			       " ('responder', 'both')) ORDER BY id LIMIT 3");
 
 	*count = 0;
-	for (size_t i = 0; s && i < w->range_count && *count < DIAGNOSIS_EXAMPLES; i++) {
+	for (size_t i = 0; s && i < w->plan_count && *count < DIAGNOSIS_EXAMPLES; i++) {
 		sqlite3_bind_int64(s, 1, host);
-		sqlite3_bind_int64(s, 2, w->range[i][0]);
-		sqlite3_bind_int64(s, 3, w->range[i][1]);
+		sqlite3_bind_int64(s, 2, w->plan[i].recording.range[0]);
+		sqlite3_bind_int64(s, 3, w->plan[i].recording.range[1]);
 		while (*count < DIAGNOSIS_EXAMPLES && walk_row(w, s))
 			ids[(*count)++] = sqlite3_column_int64(s, 0);
 		sqlite3_reset(s);
@@ -234,20 +283,6 @@ static bool make_load(struct diagnosis_walk *w, struct time_wait_entry *entry, s
 	return load->peak < PRESSURE_LEAST || note_pressure(w, load, entry, count);
 }
 
-/* The host with most entries behind from; 0: none are left. */
-static uint32_t busiest(const struct diagnosis_walk *w, size_t from, uint32_t *held, size_t hosts)
-{
-	uint32_t best = 0;
-
-	memset(held, 0, hosts * sizeof(*held));
-	for (size_t i = from; i < w->entry_count; i++)
-		held[w->entry[i].host]++;
-	for (size_t host = 1; host < hosts; host++)
-		if (held[host] > held[best])
-			best = (uint32_t)host;
-	return best;
-}
-
 static int by_peak(const void *left, const void *right)
 {
 	const struct time_wait_load *a = left, *b = right;
@@ -257,30 +292,60 @@ static int by_peak(const void *left, const void *right)
 	return strcmp(a->address, b->address);
 }
 
+/* The hosts that hold most TIME_WAITs, most first; the lowest id of several. */
+static size_t busiest(struct diagnosis_walk *w, uint32_t hosts[LOADS_MAX])
+{
+	size_t count = 0;
+
+	for (; count < LOADS_MAX; count++) {
+		uint32_t best = 0;
+
+		for (size_t host = 1; host < w->held_hosts; host++)
+			if (w->held[host] > w->held[best])
+				best = (uint32_t)host;
+		if (best == 0)
+			break;
+		hosts[count] = best;
+		w->held[best] = 0;
+	}
+	return count;
+}
+
+/* Counts entries beside what blocks told, and makes entries of that where they are the busiest hosts'. */
+static bool find_busiest(struct diagnosis_walk *w, uint32_t hosts[LOADS_MAX], size_t *count)
+{
+	struct id_set set = {0};
+	bool good = true, counted = w->held != NULL;
+
+	for (size_t i = 0; good && i < w->entry_count; i++)
+		good = time_wait_count(w, w->entry[i].host);
+	*count = busiest(w, hosts);
+	for (size_t i = 0; good && i < *count; i++)
+		good = id_set_add(&set, hosts[i], w->err);
+	good = good && (!counted || plans_hold(w, &set));
+	id_set_free(&set);
+	return good;
+}
+
 static bool make_loads(struct diagnosis_walk *w)
 {
-	size_t hosts = 1, from = 0;
-	uint32_t *held, host;
-	bool good = true;
+	uint32_t hosts[LOADS_MAX];
+	size_t count, from = 0;
 
-	for (size_t i = 0; i < w->entry_count; i++)
-		if (w->entry[i].host >= hosts)
-			hosts = (size_t)w->entry[i].host + 1;
-	held = calloc(hosts, sizeof(*held));
 	w->out->loads = calloc(LOADS_MAX, sizeof(*w->out->loads));
-	if (!held || !w->out->loads) {
-		free(held);
+	if (!w->out->loads)
 		return walk_no_memory(w);
-	}
-	while (good && w->out->load_count < LOADS_MAX &&
-	       (host = busiest(w, from, held, hosts)) != 0) {
-		size_t count = gather(w, host, from);
+	if (!find_busiest(w, hosts, &count))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		size_t held = gather(w, hosts[i], from);
 
-		good = make_load(w, w->entry + from, count);
-		from += count;
+		/* none: a block told of what is not there */
+		if (held > 0 && !make_load(w, w->entry + from, held))
+			return false;
+		from += held;
 	}
-	free(held);
-	return good;
+	return true;
 }
 
 static int shortest_first(const void *left, const void *right)

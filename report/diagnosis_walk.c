@@ -1,5 +1,6 @@
-/* One walk over the connections of the recordings, in order of their ids. The side tables have the same
- * order, so that each is a cursor that moves along: no lookups, no sorting. */
+/* The walk over the connections of the recordings, in order of their ids. The side tables have the same
+ * order, so that each is a cursor that moves along: no lookups, no sorting. Most connections are orderly closes
+ * that are counted from their blocks (diagnosis_blocks.c): the rows of the others are read. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,6 +55,19 @@ sqlite3_stmt *walk_prepare(struct diagnosis_walk *w, const char *sql)
 	return s;
 }
 
+bool walk_take(struct diagnosis_walk *w, sqlite3_stmt *rows, row_taker *take, void *context)
+{
+	bool good = true;
+	int step = SQLITE_ROW;
+
+	while (good && (step = sqlite3_step(rows)) == SQLITE_ROW)
+		good = take(context, rows);
+	if (good && step != SQLITE_DONE)
+		good = walk_failed(w);
+	sqlite3_reset(rows);
+	return good;
+}
+
 bool walk_grow(struct diagnosis_walk *w, void **items, size_t count, size_t *room, size_t size)
 {
 	size_t wanted = *room == 0 ? 256 : 2 * *room;
@@ -68,21 +82,6 @@ bool walk_grow(struct diagnosis_walk *w, void **items, size_t count, size_t *roo
 	*room = wanted;
 	return true;
 }
-
-/* A side table: the row it stands on, until its id is passed. */
-struct side_table {
-	sqlite3_stmt *statement;
-	int64_t id; /* INT64_MAX: at its end */
-};
-
-enum side_tables {
-	SIDE_RESETS,
-	SIDE_SILENCES,
-	SIDE_REUSES,
-	SIDE_DWELLS,
-	SIDE_FINDINGS,
-	SIDE_TABLES
-};
 
 #define RANGE " BETWEEN ?1 AND ?2 ORDER BY connection_id"
 
@@ -100,22 +99,22 @@ static const char *const side_sql[SIDE_TABLES] = {
 			  " WHERE connection_id" RANGE ", position",
 };
 
-static const char connection_sql[] =
-	"SELECT id, first_ns, duration_ns, initiator_id, responder_id, ports, outcome_id,"
-	" application_id, fin_back_ns_initiator, fin_back_ns_responder"
+static const char rows_sql[] =
+	"SELECT id, first_ns, duration_ns, fin_back_ns_initiator, fin_back_ns_responder,"
+	" initiator_id, responder_id, ports >> 16, outcome_id, application_id"
 	" FROM connections WHERE id BETWEEN ?1 AND ?2 ORDER BY id";
 
-/* The walk over one recording. */
-struct stroll {
-	struct diagnosis_walk *walk;
-	struct side_table side[SIDE_TABLES];
-	const struct rule *rules;
-	size_t rule_count;
-	const struct walk_recording *recording;
-	sqlite3_stmt *bytes; /* what the responder sent: asked where it matters */
-	sqlite3_stmt *delay; /* of a reuse without a row of its own: the same */
-	bool good;
+/* Those that a regular close may have a row of, too. */
+static const char *const ahead_sql[SIDE_TABLES] = {
+	[SIDE_SILENCES] = "SELECT connection_id FROM silences WHERE connection_id" RANGE,
+	[SIDE_REUSES] = "SELECT connection_id FROM reuses"
+			" WHERE delay_ns IS NOT NULL AND connection_id" RANGE,
+	[SIDE_FINDINGS] = "SELECT connection_id FROM finding_rows WHERE connection_id" RANGE,
 };
+
+const char moments_sql[] =
+	"SELECT c.id, first_ns, duration_ns, fin_back_ns_initiator, fin_back_ns_responder"
+	" FROM temp.chosen CROSS JOIN connections AS c ON c.id = chosen.id";
 
 static void side_step(struct stroll *s, struct side_table *table)
 {
@@ -127,13 +126,16 @@ static void side_step(struct stroll *s, struct side_table *table)
 }
 
 /* True where the table has a row of this connection: the cursor stands on its first one. */
-static bool side_at(struct stroll *s, enum side_tables which, int64_t id)
+static bool table_at(struct stroll *s, struct side_table *table, int64_t id)
 {
-	struct side_table *table = &s->side[which];
-
 	while (table->id < id)
 		side_step(s, table);
 	return table->id == id;
+}
+
+static bool side_at(struct stroll *s, enum side_tables which, int64_t id)
+{
+	return table_at(s, &s->side[which], id);
 }
 
 static int64_t side_ns(struct stroll *s, enum side_tables which, int64_t id, int column)
@@ -202,7 +204,7 @@ static bool keep_sample(struct diagnosis_walk *w, const struct sample *sample)
 	return good;
 }
 
-static bool is_handshake(const struct outcome *o)
+bool is_handshake(const struct outcome *o)
 {
 	return o->teardown == TEARDOWN_REFUSED || o->teardown == TEARDOWN_UNANSWERED ||
 	       o->teardown == TEARDOWN_HANDSHAKE_ABORTED ||
@@ -272,36 +274,6 @@ static void keep_idle_close(struct stroll *s, const struct facts *f)
 		s->good = keep_sample(s->walk, &sample);
 }
 
-enum { HOSTS_MAX = 1 << 26 };
-
-static bool add_entry(struct stroll *s, const struct facts *f, enum side holder)
-{
-	struct diagnosis_walk *w = s->walk;
-	bool initiated = holder == SIDE_INITIATOR, good;
-	int64_t host = initiated ? f->initiator_id : f->responder_id;
-	int64_t lasts = 2 * s->recording->msl_ns, end;
-	void *items = w->entry;
-
-	if (host <= 0 || host >= HOSTS_MAX)
-		return true; /* no id of ours: it would take memory by its value */
-	good = walk_grow(w, &items, w->entry_count, &w->entry_room, sizeof(*w->entry));
-	if (f->reuse_delay_ns >= 0 && f->reuse_delay_ns < lasts)
-		lasts = f->reuse_delay_ns;
-	if (__builtin_add_overflow(f->time_wait_entry_ns, lasts, &end))
-		lasts = INT64_MAX - f->time_wait_entry_ns;
-	w->entry = items;
-	if (good)
-		w->entry[w->entry_count++] = (struct time_wait_entry){
-			.entry_ns = f->time_wait_entry_ns,
-			.lasts_ns = lasts,
-			.host = (uint32_t)host,
-			.peer = (uint32_t)(initiated ? f->responder_id : f->initiator_id),
-			.port = f->responder_port,
-			.initiated = initiated,
-		};
-	return good;
-}
-
 static void note_time_wait(struct stroll *s, const struct facts *f)
 {
 	enum side holder = (enum side)f->outcome->time_wait_holder;
@@ -309,9 +281,9 @@ static void note_time_wait(struct stroll *s, const struct facts *f)
 	if (f->time_wait_entry_ns == NONE_NS)
 		return;
 	if (holder == SIDE_INITIATOR || holder == SIDE_BOTH)
-		s->good &= add_entry(s, f, SIDE_INITIATOR);
+		s->good &= time_wait_add(s->walk, s->recording, f, SIDE_INITIATOR);
 	if (s->good && (holder == SIDE_RESPONDER || holder == SIDE_BOTH))
-		s->good = add_entry(s, f, SIDE_RESPONDER);
+		s->good = time_wait_add(s->walk, s->recording, f, SIDE_RESPONDER);
 }
 
 /* A new connection on the tuple that a rule allows and that was answered: the holder let it go. */
@@ -360,7 +332,7 @@ static bool is_scanner(const struct diagnosis_walk *w, int64_t host_id)
 	return low < w->scanner_count && w->scanner[low] == host_id;
 }
 
-static const struct outcome *outcome_of(const struct diagnosis_walk *w, int64_t id)
+const struct outcome *walk_outcome(const struct diagnosis_walk *w, int64_t id)
 {
 	static const struct outcome unknown = {.closer = SIDE_NONE,
 					       .rst_by = SIDE_NONE,
@@ -371,7 +343,7 @@ static const struct outcome *outcome_of(const struct diagnosis_walk *w, int64_t 
 }
 
 /* Entry into TIME_WAIT: what the view works out, where it is not stored. */
-static int64_t entry_of(struct stroll *s, const struct facts *f, sqlite3_stmt *row)
+static int64_t entry_of(struct stroll *s, const struct facts *f)
 {
 	const struct outcome *o = f->outcome;
 
@@ -379,7 +351,7 @@ static int64_t entry_of(struct stroll *s, const struct facts *f, sqlite3_stmt *r
 		return NONE_NS;
 	if (!o->regular)
 		return side_ns(s, SIDE_DWELLS, f->id, 1);
-	return f->last_ns - sqlite3_column_int64(row, o->closer == SIDE_RESPONDER ? 8 : 9);
+	return f->time_wait_entry_ns;
 }
 
 static bool responder_answered(struct stroll *s, int64_t id)
@@ -405,24 +377,29 @@ static int64_t reuse_delay(struct stroll *s, const struct facts *f)
 	return delay;
 }
 
-static void read_connection(struct stroll *s, struct facts *f, sqlite3_stmt *row)
+void read_moments(struct facts *f, sqlite3_stmt *row)
 {
 	f->id = sqlite3_column_int64(row, 0);
 	f->first_ns = sqlite3_column_int64(row, 1);
 	f->last_ns = f->first_ns + sqlite3_column_int64(row, 2);
-	f->initiator_id = sqlite3_column_int64(row, 3);
-	f->responder_id = sqlite3_column_int64(row, 4);
-	f->responder_port = (uint16_t)(sqlite3_column_int64(row, 5) >> 16);
-	f->outcome = outcome_of(s->walk, sqlite3_column_int64(row, 6));
-	f->both_captured = f->outcome->both_seen;
-	f->watched_until_ns = s->recording->watched_until_ns;
-	f->reuse_delay_ns = NONE_NS;
+	f->time_wait_entry_ns = f->last_ns -
+				sqlite3_column_int64(row,
+						     f->outcome->closer == SIDE_RESPONDER ? 3 : 4);
+}
+
+static void read_connection(struct stroll *s, struct facts *f, sqlite3_stmt *row)
+{
+	f->initiator_id = sqlite3_column_int64(row, 5);
+	f->responder_id = sqlite3_column_int64(row, 6);
+	f->responder_port = (uint16_t)sqlite3_column_int64(row, 7);
+	f->outcome = walk_outcome(s->walk, sqlite3_column_int64(row, 8));
+	f->application_id = sqlite3_column_int64(row, 9);
+	read_moments(f, row);
 }
 
 /* What only some connections have. */
-static void read_particulars(struct stroll *s, struct facts *f, sqlite3_stmt *row)
+static void read_particulars(struct stroll *s, struct facts *f)
 {
-	f->application_id = sqlite3_column_int64(row, 7);
 	f->rst_silence_ns = side_ns(s, SIDE_RESETS, f->id, 1);
 	f->rst_idle_ns = side_ns(s, SIDE_RESETS, f->id, 2);
 	f->fin_silence_ns = side_ns(s, SIDE_SILENCES, f->id, 1);
@@ -432,13 +409,12 @@ static void read_particulars(struct stroll *s, struct facts *f, sqlite3_stmt *ro
 	read_findings(s, f);
 }
 
-/* An orderly close that no rule asks about and no side table has a row of: by far the most of them. */
-static bool is_plain(const struct stroll *s, const struct facts *f)
+bool stroll_is_plain(struct stroll *s, int64_t id, const struct outcome *outcome)
 {
-	bool plain = f->outcome->regular && f->outcome->rules == 0 && !f->outcome->reused;
+	bool plain = outcome->regular && outcome->rules == 0 && !outcome->reused;
 
 	for (int i = 0; plain && i < SIDE_TABLES; i++)
-		plain = f->id < s->side[i].id;
+		plain = !s->ahead[i].statement || !table_at(s, &s->ahead[i], id);
 	return plain;
 }
 
@@ -469,24 +445,26 @@ static bool count_parties(struct diagnosis_walk *w, const struct facts *f)
 	return good || walk_no_memory(w);
 }
 
-static void take_connection(struct stroll *s, struct facts *f, sqlite3_stmt *row)
+bool walk_count(struct diagnosis_walk *w, const struct facts *f)
+{
+	w->out->connections++;
+	if (f->outcome->teardown < TEARDOWNS)
+		series_count(&w->out->teardown[f->outcome->teardown], f->first_ns);
+	return count_parties(w, f);
+}
+
+/* The rest of what there is to a connection that has been counted. */
+static void take_connection(struct stroll *s, struct facts *f, bool plain)
 {
 	enum abort_stage stage;
 	enum abort_by by;
-	bool plain;
 
-	read_connection(s, f, row);
-	s->good = count_parties(s->walk, f);
-	if (!s->good)
-		return;
-	plain = is_plain(s, f);
+	f->both_captured = f->outcome->both_seen;
+	f->watched_until_ns = s->recording->watched_until_ns;
+	f->reuse_delay_ns = NONE_NS;
 	if (!plain)
-		read_particulars(s, f, row);
-	f->time_wait_entry_ns = entry_of(s, f, row);
-
-	s->walk->out->connections++;
-	if (f->outcome->teardown < TEARDOWNS)
-		series_count(&s->walk->out->teardown[f->outcome->teardown], f->first_ns);
+		read_particulars(s, f);
+	f->time_wait_entry_ns = entry_of(s, f);
 	note_time_wait(s, f);
 	if (plain)
 		return;
@@ -499,47 +477,93 @@ static void take_connection(struct stroll *s, struct facts *f, sqlite3_stmt *row
 		note_silence(&s->walk->out->rst_silence, f->rst_silence_ns);
 }
 
-static bool stroll_open(struct stroll *s)
+static bool take_told(void *context, sqlite3_stmt *row)
 {
-	const int64_t *range = s->recording->range;
+	struct stroll *s = context;
 
-	s->bytes = walk_prepare(s->walk, "SELECT bytes_responder FROM connections WHERE id = ?1");
-	s->delay = walk_prepare(s->walk,
-				"SELECT time_wait_observed_ns FROM connections WHERE id = ?1");
-	if (!s->bytes || !s->delay)
-		return false;
-	for (int i = 0; i < SIDE_TABLES; i++) {
-		s->side[i].statement = walk_prepare(s->walk, side_sql[i]);
-		if (!s->side[i].statement)
-			return false;
-		sqlite3_bind_int64(s->side[i].statement, 1, range[0]);
-		sqlite3_bind_int64(s->side[i].statement, 2, range[1]);
-		side_step(s, &s->side[i]);
-	}
+	told_facts(s->walk, &s->told, place_of(sqlite3_column_int64(row, 0)), &s->facts);
+	read_moments(&s->facts, row);
+	take_connection(s, &s->facts, false);
 	return s->good;
 }
 
-bool walk_range(struct diagnosis_walk *w, const struct walk_recording *recording)
+static bool take_row(void *context, sqlite3_stmt *row)
 {
-	struct stroll s = {.walk = w, .recording = recording, .good = true};
-	struct facts facts = {0};
-	sqlite3_stmt *row = walk_prepare(w, connection_sql);
-	int step = SQLITE_ROW;
+	struct stroll *s = context;
+	struct facts *f = &s->facts;
 
-	s.rules = diagnosis_rules(&s.rule_count);
-	s.good = row && stroll_open(&s);
-	if (row) {
-		sqlite3_bind_int64(row, 1, recording->range[0]);
-		sqlite3_bind_int64(row, 2, recording->range[1]);
+	read_connection(s, f, row);
+	s->good = walk_count(s->walk, f);
+	if (s->good)
+		take_connection(s, f, stroll_is_plain(s, f->id, f->outcome));
+	return s->good;
+}
+
+bool stroll_places(struct stroll *s, int64_t block_id, const struct place_set *places)
+{
+	s->walk->chosen = (struct chosen){block_id, *places};
+	return walk_take(s->walk, s->moments, take_told, s);
+}
+
+bool stroll_rows(struct stroll *s, int64_t first, int64_t last)
+{
+	sqlite3_bind_int64(s->rows, 1, first);
+	sqlite3_bind_int64(s->rows, 2, last);
+	return walk_take(s->walk, s->rows, take_row, s);
+}
+
+/* Without SQL there is none. */
+static bool prepare_side(struct stroll *s, struct side_table *table, const char *sql)
+{
+	table->statement = sql ? walk_prepare(s->walk, sql) : NULL;
+	return !sql || table->statement;
+}
+
+static void begin_side(struct stroll *s, struct side_table *table)
+{
+	if (!table->statement)
+		return;
+	sqlite3_reset(table->statement);
+	sqlite3_bind_int64(table->statement, 1, s->recording->range[0]);
+	sqlite3_bind_int64(table->statement, 2, s->recording->range[1]);
+	side_step(s, table);
+}
+
+bool stroll_open(struct stroll *s, struct diagnosis_walk *w)
+{
+	*s = (struct stroll){.walk = w, .good = true};
+	s->rules = diagnosis_rules(&s->rule_count);
+	s->bytes = walk_prepare(w, "SELECT bytes_responder FROM connections WHERE id = ?1");
+	s->delay = walk_prepare(w, "SELECT time_wait_observed_ns FROM connections WHERE id = ?1");
+	s->rows = walk_prepare(w, rows_sql);
+	s->moments = walk_prepare(w, moments_sql);
+	s->columns = told_columns_prepare(w->db, w->err);
+	s->suspects = suspects_new(w);
+	s->good = s->bytes && s->delay && s->rows && s->moments && s->columns && s->suspects;
+	for (int i = 0; s->good && i < SIDE_TABLES; i++)
+		s->good = prepare_side(s, &s->side[i], side_sql[i]) &&
+			  prepare_side(s, &s->ahead[i], ahead_sql[i]);
+	return s->good;
+}
+
+void stroll_begin(struct stroll *s)
+{
+	for (int i = 0; s->good && i < SIDE_TABLES; i++) {
+		begin_side(s, &s->side[i]);
+		begin_side(s, &s->ahead[i]);
 	}
-	while (s.good && (step = sqlite3_step(row)) == SQLITE_ROW)
-		take_connection(&s, &facts, row);
-	if (s.good && step != SQLITE_DONE)
-		s.good = walk_failed(w);
-	for (int i = 0; i < SIDE_TABLES; i++)
-		sqlite3_finalize(s.side[i].statement);
-	sqlite3_finalize(s.bytes);
-	sqlite3_finalize(s.delay);
-	sqlite3_finalize(row);
-	return s.good;
+}
+
+void stroll_close(struct stroll *s)
+{
+	for (int i = 0; i < SIDE_TABLES; i++) {
+		sqlite3_finalize(s->side[i].statement);
+		sqlite3_finalize(s->ahead[i].statement);
+	}
+	sqlite3_finalize(s->bytes);
+	sqlite3_finalize(s->delay);
+	sqlite3_finalize(s->rows);
+	sqlite3_finalize(s->moments);
+	sqlite3_finalize(s->columns);
+	suspects_free(s->suspects);
 }

@@ -30,7 +30,12 @@ static void expect_column(const int64_t *values, size_t count)
 	uint8_t packed[2 * VARINT_MAX * BLOCK_SIZE];
 	size_t size = column_pack(values, count, packed);
 	struct column_reader reader = column_reader_of(packed, size);
+	int64_t unpacked[BLOCK_SIZE + 1];
 
+	assert_true(column_unpack(packed, size, unpacked, count));
+	assert_memory_equal(unpacked, values, count * sizeof(*values));
+	assert_false(column_unpack(packed, size, unpacked, count + 1));
+	assert_false(count > 0 && column_unpack(packed, size, unpacked, count - 1));
 	assert_in_range(size, 0, 2 * VARINT_MAX * count);
 	for (size_t i = 0; i < count; i++) {
 		assert_true(column_reader_next(&reader));
@@ -38,6 +43,7 @@ static void expect_column(const int64_t *values, size_t count)
 	}
 	assert_false(column_reader_next(&reader));
 	for (size_t cut = 0; cut < size; cut++) { /* never beyond what is there */
+		assert_false(column_unpack(packed, cut, unpacked, count));
 		reader = column_reader_of(packed, cut);
 		for (size_t i = 0; i < count && column_reader_next(&reader); i++)
 			;
