@@ -414,7 +414,7 @@ bool stream_add(struct stream *s, const struct stream_arrival *a, struct stream_
 
 	*added = (struct stream_added){0};
 	note_cut(s, from, a);
-	if (is_keep_alive(s, from, a->captured))
+	if (is_keep_alive(s, from, a->length))
 		return true;
 	/* a midstream connection's first bytes may come out of order, before any of them went out */
 	if (from < 0 && from > -BASE_REACH && !s->fixed_base && s->next == 0) {
