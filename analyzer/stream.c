@@ -356,7 +356,7 @@ bool stream_may_hold(const struct stream *s, const struct stream_arrival *a)
 {
 	int64_t left = offset_of(s, a->seq), right = left + a->captured;
 
-	if (right <= (int64_t)s->next)
+	if (a->captured == 0 || right <= (int64_t)s->next)
 		return false;
 	if (s->suspended || left > (int64_t)s->next ||
 	    edge_of(s, a, s->next, (uint64_t)right) < (uint64_t)right)
@@ -413,7 +413,6 @@ bool stream_add(struct stream *s, const struct stream_arrival *a, struct stream_
 	uint64_t left, right, known, first = 0;
 
 	*added = (struct stream_added){0};
-	note_cut(s, from, a);
 	if (is_keep_alive(s, from, a->length))
 		return true;
 	/* a midstream connection's first bytes may come out of order, before any of them went out */
@@ -421,6 +420,7 @@ bool stream_add(struct stream *s, const struct stream_arrival *a, struct stream_
 		move_base(s, (uint64_t)-from);
 		from = 0;
 	}
+	note_cut(s, from, a);
 	if (from + (int64_t)a->captured <= 0)
 		return true;
 	if (from < 0)

@@ -254,7 +254,7 @@ static bool add_payload(struct streams *t, struct connection *c, enum side from,
 	uint32_t seq = s->seq + ((s->flags & TCP_SYN) ? 1 : 0);
 	struct stream_arrival a = {
 		.bytes = s->payload,
-		.captured = s->payload_captured,
+		.captured = s->payload ? s->payload_captured : 0,
 		.length = s->payload_len,
 		.seq = seq,
 		.window_known = peer->window_seen,
@@ -374,7 +374,8 @@ static bool take_payload(struct streams *t, struct connection *c, enum side from
 	if ((s->flags & TCP_URG) && s->urgent > 0 && s->payload_len > 0 &&
 	    !connection_event(c, FINDING_URGENT_DATA, from, now->at, s->seq, s->urgent))
 		return no_memory(err);
-	return s->payload_captured == 0 || !s->payload || add_payload(t, c, from, s, now, err);
+	/* also where the capture cut all of it off: it was sent */
+	return s->payload_len == 0 || add_payload(t, c, from, s, now, err);
 }
 
 bool streams_segment(struct stream_desk *desk, struct flow *f, struct connection *c, enum side from,

@@ -165,7 +165,7 @@ static void transmit(struct link *l, struct conversation *c, enum side side, uin
 
 	open_window(c, &t.segment);
 	if (l->mode->short_frames && link_chance(l, 10))
-		t.segment.captured = link_below(l, length + 1);
+		t.segment.captured = link_chance(l, 50) ? 0 : link_below(l, length + 1);
 	tap(l, &t);
 	if (link_chance(l, l->mode->duplicates))
 		tap(l, &t);

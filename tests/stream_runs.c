@@ -48,11 +48,13 @@ static void last_copies(struct link_mode *m)
 
 static void data_after_fins(struct link_mode *m)
 {
+	m->short_frames = true;
 	m->after_fin = true;
 }
 
 static void resets(struct link_mode *m)
 {
+	m->short_frames = true;
 	m->resets = true;
 	m->tap_loss = 20;
 	m->conversations = SEVERAL; /* so that time passes between segments of one */
@@ -68,6 +70,7 @@ static void resets_last_copies(struct link_mode *m)
 
 static void windows(struct link_mode *m)
 {
+	m->short_frames = true;
 	m->windows = true;
 	m->fins = false;
 }
@@ -86,6 +89,7 @@ static void short_frames(struct link_mode *m)
 
 static void midstream(struct link_mode *m)
 {
+	m->short_frames = true;
 	m->midstream = true;
 	m->keep_alives = false;
 }

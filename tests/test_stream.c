@@ -187,6 +187,25 @@ static void a_gap_waits_for_the_grace_time(void **state)
 	bench_close(&b);
 }
 
+static void bytes_cut_off_behind_the_headers_are_a_gap_at_the_end(void **state)
+{
+	struct stream_arrival a = {.length = 100, .seq = 108};
+	struct stream_added added;
+	struct bench b;
+	struct error err;
+
+	(void)state;
+	bench_open(&b, 1 << 20, OVERLAP_FIRST, 7);
+	assert_false(stream_may_hold(&b.stream, &a)); /* nobody has to give way for it */
+	assert_true(stream_add(&b.stream, &a, &added, &err));
+	assert_int_equal(b.pool.used, 0);
+	assert_int_equal(b.out.next, 0);
+	finish(&b);
+	assert_int_equal(b.out.next, 200);
+	assert_int_equal(b.stream.gap_bytes, 200);
+	bench_close(&b);
+}
+
 static void a_conflict_names_both_lengths(void **state)
 {
 	struct bench b;
@@ -375,6 +394,7 @@ int main(void)
 		cmocka_unit_test(in_order_bytes_are_not_copied),
 		cmocka_unit_test(a_hole_filled_is_delivered_at_once),
 		cmocka_unit_test(a_gap_waits_for_the_grace_time),
+		cmocka_unit_test(bytes_cut_off_behind_the_headers_are_a_gap_at_the_end),
 		cmocka_unit_test(a_conflict_names_both_lengths),
 		cmocka_unit_test(history_is_bounded_and_the_latest),
 		cmocka_unit_test(the_pool_lets_the_largest_give_way),
