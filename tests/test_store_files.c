@@ -331,6 +331,43 @@ static void test_what_expires_is_subtracted(void **state)
 	scene_remove(folder);
 }
 
+/* What it has in side tables goes with a connection that expires, and letters that it alone had. */
+static void test_what_expires_takes_its_fins_and_history(void **state)
+{
+	static const char left[] =
+		"SELECT (SELECT group_concat(half_close_bytes) FROM fins) || ' ' ||"
+		" (SELECT group_concat(text) FROM histories)";
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	struct feed feed = scene_feed("a.pcap", "/real/a");
+	struct recording recording = scene_recording(&feed);
+	struct retention retention = {.keep_ns = 1, .since_orphans = UINT64_MAX / 2};
+	struct scene_verdict scene;
+	struct error err = {{0}};
+	struct store *store = scene_open(path, STORE_WRITE);
+	int64_t id;
+
+	(void)state;
+	assert_true(store_begin(store, &recording, &id, &err));
+	for (unsigned n = 1; n <= 2; n++) {
+		scene_full(&scene);
+		scene.v.number = n;
+		scene.v.half_close_bytes = n;
+		scene.v.history = n == 1 ? "gone" : "there";
+		scene.v.last_ns += n == 1 ? 0 : INT64_C(1000000000000);
+		assert_true(store_verdict(store, &scene.v, &err));
+	}
+	assert_true(scene_commit(store, &recording, &err));
+	assert_string_equal(scene_file_value(path, left), "1,2 gone,there");
+	if (!retention_step(&retention, store_handle(store), scene.v.last_ns - 1, 1, &err))
+		fail_msg("%s", err.text);
+	store_close(store);
+	assert_int_equal(retention.expired, 1);
+	assert_string_equal(scene_file_value(path, left), "2 there");
+	scene_expect_sound(path);
+	scene_remove(folder);
+}
+
 static void test_a_damaged_database_is_refused(void **state)
 {
 	char *folder = scene_folder();
@@ -502,6 +539,7 @@ int main(void)
 		cmocka_unit_test(test_unnamed_hosts_go_however_far_apart),
 		cmocka_unit_test(test_a_run_goes_with_its_alerts_and_marks),
 		cmocka_unit_test(test_what_expires_is_subtracted),
+		cmocka_unit_test(test_what_expires_takes_its_fins_and_history),
 		cmocka_unit_test(test_a_damaged_database_is_refused),
 		cmocka_unit_test(test_a_missing_database_suggests_analyze),
 		cmocka_unit_test(test_a_second_writer_is_told),
