@@ -8,15 +8,36 @@
 
 #include "db/schema_tables.h"
 
-enum { TABLE_NAME_MAX = 64 };
+enum { NAME_MAX_SIZE = 64 };
 
-/* The columns of a view would be those of all that it is made of, a virtual table would be asked itself:
- * neither is looked into. */
-static const char look_sql[] =
-	"SELECT type, stored, CASE WHEN stored THEN"
-	" (SELECT count(*) FROM pragma_table_xinfo(s.name, 'main') WHERE hidden > 1) END"
-	" FROM (SELECT type, name, type = 'table' AND sql LIKE 'CREATE TABLE%' AS stored"
-	" FROM sqlite_schema WHERE type <> 'index' AND name = ?1 COLLATE NOCASE) AS s";
+/* A row may say its type in letters of any case. Of the columns of a view or virtual table SQLite would have to
+ * ask what it is made of: those are not looked into. */
+static const char look_sql[] = "SELECT name, type = 'view' COLLATE NOCASE,"
+			       " type = 'table' AND sql LIKE 'CREATE TABLE%' FROM sqlite_schema"
+			       " WHERE type COLLATE NOCASE NOT IN ('index', 'trigger')";
+
+static const char columns_sql[] =
+	"SELECT count(*) FROM pragma_table_xinfo(?1, 'main') WHERE hidden > 1";
+
+/* What the statement that makes it calls it. */
+static void name_of(const char *sql, char name[NAME_MAX_SIZE])
+{
+	const char *begin = sql + strlen("CREATE TABLE ");
+
+	sqlite3_snprintf(NAME_MAX_SIZE, name, "%.*s", (int)strcspn(begin, "( "), begin);
+}
+
+/* Whether a table of the name is ours, which writes it like this. */
+static bool find_wanted(const char *name, char wanted[NAME_MAX_SIZE])
+{
+	for (size_t i = 0; i < schema_table_count; i++) {
+		name_of(schema_tables[i].sql, wanted);
+		if (sqlite3_stricmp(wanted, name) == 0)
+			return true;
+	}
+	sqlite3_snprintf(NAME_MAX_SIZE, wanted, "alerts");
+	return sqlite3_stricmp(wanted, name) == 0;
+}
 
 static bool differs(const char *name, const char *how, struct error *err)
 {
@@ -26,55 +47,50 @@ static bool differs(const char *name, const char *how, struct error *err)
 			 name, how);
 }
 
-static bool row_check(sqlite3_stmt *look, const char *name, struct error *err)
+static bool columns_check(sqlite3 *db, sqlite3_stmt *columns, const char *name, struct error *err)
 {
-	const char *type = (const char *)sqlite3_column_text(look, 0);
+	bool good;
 
-	if (!type)
-		return error_set(err, "out of memory");
-	if (strcmp(type, "table") != 0)
-		return differs(name, "is a view there, not a table", err);
-	if (!sqlite3_column_int(look, 1))
-		return differs(name, "is a virtual table there, not one of rows", err);
-	return sqlite3_column_int(look, 2) == 0 ||
-	       differs(name, "has generated columns there", err);
-}
-
-/* What the statement that makes it calls it. */
-static void name_of(const char *sql, char name[TABLE_NAME_MAX])
-{
-	const char *begin = sql + strlen("CREATE TABLE ");
-
-	sqlite3_snprintf(TABLE_NAME_MAX, name, "%.*s", (int)strcspn(begin, "( "), begin);
-}
-
-static bool table_check(sqlite3 *db, sqlite3_stmt *look, const char *name, struct error *err)
-{
-	bool good = true;
-	int step;
-
-	sqlite3_bind_text(look, 1, name, -1, SQLITE_TRANSIENT);
-	while (good && (step = sqlite3_step(look)) != SQLITE_DONE)
-		good = step == SQLITE_ROW ? row_check(look, name, err)
-					  : error_set(err, "%s", sqlite3_errmsg(db));
-	sqlite3_reset(look);
+	sqlite3_bind_text(columns, 1, name, -1, SQLITE_STATIC);
+	if (sqlite3_step(columns) != SQLITE_ROW)
+		good = error_set(err, "%s", sqlite3_errmsg(db));
+	else
+		good = sqlite3_column_int(columns, 0) == 0 ||
+		       differs(name, "has generated columns there", err);
+	sqlite3_reset(columns);
 	return good;
+}
+
+static bool row_check(sqlite3 *db, sqlite3_stmt *look, sqlite3_stmt *columns, struct error *err)
+{
+	const char *name = (const char *)sqlite3_column_text(look, 0);
+	char wanted[NAME_MAX_SIZE];
+
+	if (!name)
+		return error_set(err, "out of memory");
+	if (!find_wanted(name, wanted))
+		return true;
+	if (sqlite3_column_int(look, 1))
+		return differs(wanted, "is a view there, not a table", err);
+	if (!sqlite3_column_int(look, 2))
+		return differs(wanted, "is a virtual table there, not one of rows", err);
+	return columns_check(db, columns, wanted, err);
 }
 
 bool schema_check(sqlite3 *db, struct error *err)
 {
-	sqlite3_stmt *look;
+	sqlite3_stmt *look = NULL, *columns = NULL;
+	int step = SQLITE_DONE;
 	bool good = true;
 
-	if (sqlite3_prepare_v2(db, look_sql, -1, &look, NULL) != SQLITE_OK)
-		return error_set(err, "%s", sqlite3_errmsg(db));
-	for (size_t i = 0; good && i < schema_table_count; i++) {
-		char name[TABLE_NAME_MAX];
-
-		name_of(schema_tables[i].sql, name);
-		good = table_check(db, look, name, err);
-	}
-	good = good && table_check(db, look, "alerts", err);
+	if (sqlite3_prepare_v2(db, look_sql, -1, &look, NULL) != SQLITE_OK ||
+	    sqlite3_prepare_v2(db, columns_sql, -1, &columns, NULL) != SQLITE_OK)
+		good = error_set(err, "%s", sqlite3_errmsg(db));
+	while (good && (step = sqlite3_step(look)) == SQLITE_ROW)
+		good = row_check(db, look, columns, err);
+	if (good && step != SQLITE_DONE)
+		good = error_set(err, "%s", sqlite3_errmsg(db));
+	sqlite3_finalize(columns);
 	sqlite3_finalize(look);
 	return good;
 }

@@ -195,7 +195,10 @@ static void test_what_stands_beside_stays(void **state)
 		"CREATE VIEW noted AS SELECT * FROM teardowns JOIN notes USING(connection_id);"
 		"CREATE INDEX by_port ON connections(ports);"
 		"CREATE INDEX by_name ON captures(lower(path));"
-		"INSERT INTO notes VALUES(1, 'look here'); ANALYZE");
+		"INSERT INTO notes VALUES(1, 'look here'); ANALYZE;"
+		/* names of triggers are beside those of tables */
+		"CREATE TRIGGER alerts AFTER INSERT ON notes BEGIN DELETE FROM notes; END;"
+		"CREATE TRIGGER hosts AFTER DELETE ON connections BEGIN SELECT 1; END");
 	schema = strdup(scene_file_value(path, "SELECT group_concat(sql) FROM sqlite_schema"));
 	scene_store_file(path, "/real/b", 3);
 	store = scene_open(path, STORE_READ);
