@@ -37,8 +37,9 @@ bool schema_drop_views(sqlite3 *db, struct error *err);
  * temporary one. Others' views stay as they are. */
 bool schema_own_views(sqlite3 *db, struct error *err);
 
-/* Whether each of our tables that is there is a table of stored rows: a file may be anybody's, and a view
- * or a virtual table of the name could give rows without end. Of any version. In schema_check.c. */
+/* Whether each of our tables that is there is a table of stored rows with the key by which it is joined: a
+ * file may be anybody's, and a view or a virtual table of the name, or ids that are there again and again, could
+ * give rows without end. Of any version. In schema_check.c. */
 bool schema_check(sqlite3 *db, struct error *err);
 
 /* Runs statements without results. */

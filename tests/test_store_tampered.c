@@ -126,6 +126,67 @@ static void test_rows_that_are_worked_out_are_refused(void **state)
 	scene_remove(folder);
 }
 
+/* The statements that make the table anew, but with another column in the place of the one by which it is joined;
+ * NULL where there is none. */
+static char *with_another_key(const char *path, const char *name, const char *instead)
+{
+	char *made = NULL;
+	sqlite3_stmt *s;
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_prepare_v2(db,
+				   "SELECT 'DROP TABLE ' || ?1 || ';' || replace(sql,"
+				   " ' INTEGER PRIMARY KEY', ?2) FROM sqlite_schema WHERE name = ?1"
+				   " AND type = 'table' AND sql LIKE '% INTEGER PRIMARY KEY%'",
+				   -1, &s, NULL),
+		SQLITE_OK);
+	sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 2, instead, -1, SQLITE_STATIC);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		made = strdup((const char *)sqlite3_column_text(s, 0));
+	sqlite3_finalize(s);
+	sqlite3_close(db);
+	return made;
+}
+
+/* Ids that may be there again and again would make of every join of a row a crowd of rows. */
+static void test_tables_without_their_keys_are_refused(void **state)
+{
+	static const char *const instead[] = {" INTEGER", " TEXT PRIMARY KEY",
+					      "_ INTEGER PRIMARY KEY"};
+	char *folder = scene_folder(), *names[TABLES_MAX];
+	const char *good = scene_path(folder, "good.db"), *path = scene_path(folder, "x.db");
+	struct scene_bytes whole;
+	size_t count, keys = 0;
+
+	(void)state;
+	scene_store_file(good, "/real/a", 2);
+	whole = scene_read(good);
+	count = tables_of(good, names);
+	for (size_t i = 0; i < 3 * count; i++) {
+		const char *name = names[i / 3];
+		char *sql = with_another_key(good, name, instead[i % 3]), reason[128];
+
+		if (!sql || strcmp(name, "alerts") == 0) { /* nothing is joined with those */
+			free(sql);
+			continue;
+		}
+		keys++;
+		scene_write(path, whole.bytes, whole.size);
+		execute(path, sql);
+		free(sql);
+		snprintf(reason, sizeof(reason), "%s has another key there", name);
+		expect_refused(path, reason);
+	}
+	assert_in_range(keys, 3 * 15, 3 * count);
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	free(whole.bytes);
+	scene_remove(folder);
+}
+
 static void test_views_are_our_own(void **state)
 {
 	static const char *const views[] = {"teardowns", "findings", "timeline", "regular_closes",
@@ -221,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_a_table_that_is_a_view_is_refused),
 		cmocka_unit_test(test_a_view_is_refused_in_an_older_version),
 		cmocka_unit_test(test_rows_that_are_worked_out_are_refused),
+		cmocka_unit_test(test_tables_without_their_keys_are_refused),
 		cmocka_unit_test(test_views_are_our_own),
 		cmocka_unit_test(test_views_that_are_missing_are_made),
 		cmocka_unit_test(test_what_stands_beside_stays),
