@@ -53,8 +53,9 @@ static enum exit_code run(const struct query_options *options, struct error *err
 		limit = options->format == ROWS_TABLE ? TABLE_LIMIT : 0;
 	statement = query_options_prepare(store, options, limit, err);
 	if (!statement)
-		code = store_at_fault(store) ? EXIT_FAILED
-					     : EXIT_USAGE; /* a value or the statement is wrong */
+		code = store_at_fault(store, !options->sql)
+			       ? EXIT_FAILED
+			       : EXIT_USAGE; /* a value or the statement is wrong */
 	else if (write_rows(statement, options, limit, err))
 		code = EXIT_DONE;
 	sqlite3_finalize(statement);

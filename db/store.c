@@ -69,11 +69,12 @@ sqlite3 *store_handle(struct store *store)
 	return store->file.db;
 }
 
-bool store_at_fault(struct store *store)
+bool store_at_fault(struct store *store, bool ours)
 {
 	switch (sqlite3_errcode(store->file.db) & 0xff) {
-	case SQLITE_OK:
 	case SQLITE_ERROR: /* of syntax, or no such table */
+		return ours;
+	case SQLITE_OK:
 	case SQLITE_AUTH:
 	case SQLITE_RANGE:
 	case SQLITE_TOOBIG:

@@ -36,8 +36,9 @@ sqlite3 *store_handle(struct store *store); /* for report and query, which only 
  * inside a transaction. */
 bool store_hold(struct store *store, bool *held, struct error *err);
 void store_release(struct store *store, bool held);
-/* Whether the last failure was the database's, the disk's or for want of memory, and not a statement's. */
-bool store_at_fault(struct store *store);
+/* Whether the last failure was the database's, the disk's or for want of memory, and not a statement's. ours: the
+ * statement is none of the user's, so that a table that it does not find is the database's fault, too. */
+bool store_at_fault(struct store *store, bool ours);
 
 /* A string that the streams of a recording were searched for. */
 struct recording_mark {

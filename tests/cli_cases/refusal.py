@@ -77,6 +77,17 @@ def case_damaged_database(t):
 		t.fails(t.run(*words), 1, "t.db: ")
 
 
+def case_missing_table(t):
+	"""a database without one of its tables: exit code 1; 2 where a statement of the user's asks for what is not there"""
+	t.analyze(t.capture("four_way.pcap"))
+	with contextlib.closing(t.connect("t.db")) as connection:
+		connection.executescript("DROP TABLE paths; DROP TABLE open_connections")
+	for words in (["query", "t.db"], ["query", "--open", "t.db"], ["show", "t.db", "1"]):
+		t.fails(t.run(*words), 1, "no such table")
+	t.fails(t.run("query", "t.db", "--sql", "SELECT * FROM teardowns, nowhere"), 2, "no such table: ")
+	t.fails(t.run("query", "t.db", "--host", "nowhere.example"), 2)
+
+
 def case_directory_as_database(t):
 	"""a folder as --db: exit code 1, naming it"""
 	os.mkdir(t.path("folder"))
