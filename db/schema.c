@@ -167,7 +167,8 @@ static int version_of(sqlite3 *db)
 	return version;
 }
 
-/* Those that somebody else made of the table that is gone, but for what names columns that are, too. */
+/* Those that somebody else made of the table that is gone, but for what names columns that are, too, or a function
+ * or an order that only its maker's program has. */
 static bool make_own_indexes(sqlite3 *db, struct error *err)
 {
 	sqlite3_stmt *own, *make;
@@ -178,7 +179,7 @@ static bool make_own_indexes(sqlite3 *db, struct error *err)
 	while ((step = row_step(own)) == SQLITE_ROW) {
 		step = sqlite3_prepare_v2(db, (const char *)sqlite3_column_text(own, 0), -1, &make,
 					  NULL);
-		if (step == SQLITE_ERROR) /* no such column */
+		if ((step & 0xff) == SQLITE_ERROR) /* no such column, or the like */
 			continue;
 		if (step == SQLITE_OK)
 			step = sqlite3_step(make);

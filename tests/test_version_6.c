@@ -172,12 +172,46 @@ static void test_views_of_others_stay(void **state)
 	scene_remove(folder);
 }
 
+static int in_any_order(void *context, int length, const void *a, int other, const void *b)
+{
+	(void)context, (void)length, (void)a, (void)other, (void)b;
+	return 0;
+}
+
+/* Nor is an index in an order that only its maker's program has. */
+static void test_indexes_of_unknown_order_go(void **state)
+{
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	sqlite3 *db;
+
+	(void)state;
+	store_all_kinds(path);
+	execute(path, TO_VERSION_6);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_create_collation(db, "HERS", SQLITE_UTF8, NULL, in_any_order),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				      "CREATE INDEX hers ON connections(history COLLATE HERS, id);"
+				      "CREATE INDEX hers_too ON connections(first_ns COLLATE HERS)",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	sqlite3_close(db);
+	store_close(scene_open(path, STORE_READ));
+	assert_string_equal(scene_file_value(path, "SELECT count(*) FROM sqlite_schema"
+						   " WHERE name LIKE 'hers%'"),
+			    "0");
+	scene_expect_sound(path);
+	scene_remove(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_says_the_same),
 		cmocka_unit_test(test_halves_at_their_limits),
 		cmocka_unit_test(test_views_of_others_stay),
+		cmocka_unit_test(test_indexes_of_unknown_order_go),
 	};
 
 	return cmocka_run_group_tests_name("version 6", tests, NULL, NULL);
