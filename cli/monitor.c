@@ -97,7 +97,7 @@ static bool turn(void *context, const struct pollfd *fds, int count)
 	result = watch_turn(telling->watch, &telling->broken);
 	if (result == WATCH_GOES_ON)
 		return true;
-	watch_close(telling->watch);
+	watch_close(telling->watch, NULL); /* it is known by now */
 	telling->watch = NULL;
 	return false;
 }
@@ -188,7 +188,7 @@ static enum exit_code run(const struct monitor_options *options, struct error *e
 		return EXIT_FAILED;
 	telling.board = board;
 	ok = open_watch(&telling, &config, err) && front_run(&config, board, &hooks, err);
-	watch_close(telling.watch);
+	watch_close(telling.watch, &telling.broken);
 	if (telling.broken.text[0] != '\0') {
 		clearerr(stdout); /* it is told by this */
 		ok = ok && error_set(err, "%s", telling.broken.text);

@@ -235,7 +235,7 @@ void watch_leave(struct watch *watch)
 	watch->config.quiet = true;
 }
 
-void watch_close(struct watch *watch)
+void watch_close(struct watch *watch, struct error *err)
 {
 	if (!watch)
 		return;
@@ -249,7 +249,7 @@ void watch_close(struct watch *watch)
 		watch->now_ns = clock_now(CLOCK_MONOTONIC);
 		if (watch->config.interval_ns > 0)
 			tell_summary(watch);
-		lines_flush(&watch->lines, NULL);
+		lines_flush(&watch->lines, err);
 	}
 	metrics_close(watch->metrics);
 	owners_close(watch->owners);

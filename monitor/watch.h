@@ -9,7 +9,7 @@
  *           poll(fds, count, a tenth of a second);
  *           result = watch_turn(watch, &err);
  *   } while (result == WATCH_GOES_ON);
- *   watch_close(watch);
+ *   watch_close(watch, &err);
  */
 #ifndef LASTACK_MONITOR_WATCH_H
 #define LASTACK_MONITOR_WATCH_H
@@ -66,8 +66,9 @@ enum watch_result watch_turn(struct watch *watch, struct error *err);
 bool watch_remark(struct watch *watch, const char *text);
 /* In a process that was forked from this one: closes what it shall not hold, and nothing else. */
 void watch_forked(const struct watch *watch);
-/* Gives the terminal back, tells the last events and the last summary. NULL is fine. */
-void watch_close(struct watch *watch);
+/* Gives the terminal back, tells the last events and the last summary: err where they could not be written.
+ * NULL is fine. */
+void watch_close(struct watch *watch, struct error *err);
 
 uint16_t watch_metrics_port(const struct watch *watch); /* 0: none served */
 

@@ -339,8 +339,8 @@ def case_closed_output(demo):
 
 
 def case_full_output(demo):
-	"""a full device ends it, too, in either format"""
-	for words in (["seconds=20"], ["json", "seconds=20"]):
+	"""a full device ends it, too, in either format; where the last summary is the first line that reason is told, too"""
+	for words in (["seconds=20"], ["json", "seconds=20"], ["seconds=0"], ["json", "seconds=0"]):
 		with open("/dev/full", "wb") as full:
 			told = subprocess.run([demo, *words], stdout=full, stderr=subprocess.PIPE, timeout=PATIENCE)
 		expect(told.stderr.count(b"could not be written: No space left on device") == 1, told.stderr)

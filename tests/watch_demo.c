@@ -143,11 +143,11 @@ int main(int argc, char **argv)
 			fds[0].revents = 0;
 		result = watch_turn(watch, &err);
 	} while (result == WATCH_GOES_ON && fds[0].revents == 0);
-	watch_close(watch);
+	watch_close(watch, result == WATCH_BROKEN ? NULL : &err);
 	board_free(scene.board);
 	fprintf(stderr, "%s\n",
-		result == WATCH_LEAVE    ? "left"
-		: result == WATCH_BROKEN ? err.text
-					 : "ended");
+		err.text[0] != '\0'     ? err.text
+		: result == WATCH_LEAVE ? "left"
+					: "ended");
 	return 0;
 }
