@@ -376,7 +376,8 @@ struct worker *worker_new(const struct worker_config *config, struct error *err)
 	engine.max_flows /= config->monitor->workers;
 	w->stuck = stuck_new(engine.hash_key, err);
 	if (w->stuck)
-		w->engine = engine_new(&engine, (struct engine_sink){.verdict = take_verdict, .context = w}, err);
+		w->engine = engine_new(
+			&engine, (struct engine_sink){.verdict = take_verdict, .context = w}, err);
 	if (w->engine && (!config->monitor->dpi || add_dpi(w, err)) &&
 	    (!config->threaded || start(w, err)))
 		return w;

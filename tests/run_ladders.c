@@ -127,7 +127,8 @@ static bool run(struct outcome *out, struct error *err)
 	config.stream_memory = ladder->stream_memory;
 	config.overlap = ladder->overlap_last ? OVERLAP_LAST : OVERLAP_FIRST;
 	if (decoder)
-		engine = engine_new(&config, (struct engine_sink){.verdict = collect, .context = out}, err);
+		engine = engine_new(&config,
+				    (struct engine_sink){.verdict = collect, .context = out}, err);
 	if (engine && ladder->streams) {
 		const struct consumer reader = stream_log_consumer(&out->log);
 

@@ -48,7 +48,8 @@ static void play(struct ladder_case *ladder, uint8_t *frame)
 	config.max_flows = ladder->max_flows;
 	config.keep_duplicates = ladder->keep_duplicates;
 	config.stream_memory = ladder->stream_memory;
-	engine = engine_new(&config, (struct engine_sink){.verdict = take_verdict, .context = ladder}, &err);
+	engine = engine_new(&config,
+			    (struct engine_sink){.verdict = take_verdict, .context = ladder}, &err);
 	MUST(decoder && engine);
 	for (size_t i = 0; i < ladder->step_count; i++) {
 		const struct case_step *step = &ladder->steps[i];
