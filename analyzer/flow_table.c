@@ -10,6 +10,9 @@
 
 enum { SLAB_FLOWS = 128, BUCKETS_FIRST = 1024, HASHED_BITS = 7 };
 
+/* With a hash that nobody knows, no chain comes near as many flows of other tuples. */
+enum { STRANGERS_MAX = 40 };
+
 struct slab {
 	struct flow flow[SLAB_FLOWS];
 };
@@ -25,10 +28,13 @@ struct hashed {
 };
 
 struct flow_table {
-	uint8_t hash_key[16];
+	uint8_t hash_key[16];  /* of flow_hash(): the same all along */
+	uint8_t chain_key[16]; /* of the chains, once they were taken apart */
 	flow_id *bucket;
 	size_t bucket_count; /* a power of two */
 	size_t count, running;
+	size_t strayed;     /* flows passed behind STRANGERS_MAX since the key was changed */
+	unsigned rekeyed;   /* times */
 	struct slab **slab; /* never given back before the end: flows stay readable */
 	size_t slab_count, slab_capacity;
 	flow_id unused; /* linked by next */
@@ -138,7 +144,7 @@ void flow_clear(struct flow_table *t)
 		}
 	memset(t->bucket, 0, t->bucket_count * sizeof(*t->bucket));
 	memset(t->queue, 0, sizeof(t->queue));
-	t->count = t->running = 0;
+	t->count = t->running = t->strayed = 0;
 }
 
 void flow_table_free(struct flow_table *t)
@@ -164,13 +170,13 @@ void flow_each(struct flow_table *t, void (*visit)(struct flow *flow))
 
 /* IPv6, or in a tunnel. Apart, so that the usual way needs no room for it. */
 static __attribute__((noinline)) uint64_t
-hash_of_all(const struct flow_table *t, const struct flow_key *key, const struct tunnel *tunnel)
+hash_of_all(const uint8_t hash_key[16], const struct flow_key *key, const struct tunnel *tunnel)
 {
 	uint8_t bytes[sizeof(*key) + sizeof(*tunnel)];
 
 	memcpy(bytes, key, sizeof(*key));
 	memcpy(bytes + sizeof(*key), tunnel, sizeof(*tunnel));
-	return siphash_1_3(t->hash_key, bytes, tunnel->depth > 0 ? sizeof(bytes) : sizeof(*key));
+	return siphash_1_3(hash_key, bytes, tunnel->depth > 0 ? sizeof(bytes) : sizeof(*key));
 }
 
 /* Segments of a connection come close together, so that the hashes made last serve most. Who fills the
@@ -182,7 +188,7 @@ uint64_t flow_hash(struct flow_table *t, const struct flow_key *key, const struc
 	struct hashed *h;
 
 	if (key->ip_version != 4 || tunnel->depth > 0)
-		return hash_of_all(t, key, tunnel);
+		return hash_of_all(t->hash_key, key, tunnel);
 	memcpy(&low, key->low.bytes, sizeof(low));
 	memcpy(&high, key->high.bytes, sizeof(high));
 	addresses = (uint64_t)high << 32 | low;
@@ -218,22 +224,33 @@ static bool same_tuple(const struct flow *f, uint64_t hash, const struct flow_ke
 	return memcmp(own, tunnel, sizeof(*tunnel)) == 0;
 }
 
+/* What flow.hash is made of: hash, until the chains had to be keyed anew. */
+static uint64_t chain_hash(const struct flow_table *t, uint64_t hash, const struct flow_key *key,
+			   const struct tunnel *tunnel)
+{
+	return t->rekeyed > 0 ? hash_of_all(t->chain_key, key, tunnel) : hash;
+}
+
 static flow_id *bucket_of(const struct flow_table *t, uint64_t hash)
 {
 	return &t->bucket[(uint32_t)hash & (t->bucket_count - 1)];
 }
 
-struct flow *flow_find(const struct flow_table *t, uint64_t hash, const struct flow_key *key,
+struct flow *flow_find(struct flow_table *t, uint64_t hash, const struct flow_key *key,
 		       const struct tunnel *tunnel, enum way way, uint64_t vlan_tags, bool *bound)
 {
 	const unsigned there = 1u << way, back = 3u & ~there;
 	struct flow *silent = NULL, *silent_alike = NULL;
-	int lanes = 0;
+	int lanes = 0, strangers = 0;
 
 	*bound = false;
+	hash = chain_hash(t, hash, key, tunnel);
 	for (struct flow *f = flow_at(t, *bucket_of(t, hash)); f; f = flow_at(t, f->next)) {
-		if (!same_tuple(f, hash, key, tunnel))
+		if (!same_tuple(f, hash, key, tunnel)) {
+			if (++strangers > STRANGERS_MAX)
+				t->strayed++;
 			continue;
+		}
 		if (lanes++ == FLOW_LANES_MAX) {
 			*bound = true;
 			break;
@@ -254,6 +271,7 @@ struct flow *flow_find(const struct flow_table *t, uint64_t hash, const struct f
 struct flow *flow_find_any(const struct flow_table *t, uint64_t hash, const struct flow_key *key,
 			   const struct tunnel *tunnel)
 {
+	hash = chain_hash(t, hash, key, tunnel);
 	for (struct flow *f = flow_at(t, *bucket_of(t, hash)); f; f = flow_at(t, f->next))
 		if (same_tuple(f, hash, key, tunnel))
 			return f;
@@ -296,6 +314,79 @@ static void grow_buckets(struct flow_table *t)
 	t->memory += (count - t->bucket_count) * sizeof(*bucket);
 	t->bucket = bucket;
 	t->bucket_count = count;
+}
+
+static struct flow_key key_of(const struct flow *f)
+{
+	struct flow_key key = {.low_port = f->low_port,
+			       .high_port = f->high_port,
+			       .ip_version = f->is_ip6 ? 6 : 4};
+
+	if (f->is_ip6) {
+		key.low = f->rare->low;
+		key.high = f->rare->high;
+	} else {
+		memcpy(key.low.bytes, f->low4, sizeof(f->low4));
+		memcpy(key.high.bytes, f->high4, sizeof(f->high4));
+	}
+	return key;
+}
+
+/* Made of the one before: results are the same with any. */
+static void next_key(struct flow_table *t)
+{
+	const uint8_t *old = t->rekeyed > 0 ? t->chain_key : t->hash_key;
+	uint64_t half[2];
+
+	for (uint64_t i = 0; i < 2; i++)
+		half[i] = siphash(old, &i, sizeof(i));
+	memcpy(t->chain_key, half, sizeof(t->chain_key));
+	t->rekeyed++;
+}
+
+static void hash_anew(struct flow_table *t)
+{
+	static const struct tunnel none;
+
+	for (size_t slab = 0; slab < t->slab_count; slab++)
+		for (int i = 0; i < SLAB_FLOWS; i++) {
+			struct flow *f = &t->slab[slab]->flow[i];
+			struct flow_key key;
+
+			if (f->serial == 0)
+				continue;
+			key = key_of(f);
+			f->hash = (uint32_t)hash_of_all(t->chain_key, &key,
+							flow_tunnel(f) ? flow_tunnel(f) : &none);
+		}
+}
+
+/* Somebody knows the hash: chains got long. With another key they are apart again. As all flows are hashed anew,
+ * this comes once as many were passed in vain; so it pays even where the next keys are known, too. Without memory
+ * for the buckets the chains stay as they are. They are taken apart from their ends, so that the newest flow of a
+ * tuple stays first. */
+static void change_key(struct flow_table *t)
+{
+	flow_id *old = t->bucket, *bucket;
+
+	t->strayed = 0;
+	bucket = calloc(t->bucket_count, sizeof(*bucket));
+	if (!bucket)
+		return;
+	next_key(t);
+	hash_anew(t);
+	t->bucket = bucket;
+	for (size_t i = 0; i < t->bucket_count; i++) {
+		struct flow *last = flow_at(t, old[i]);
+
+		while (last && last->next)
+			last = flow_known(t, last->next);
+		for (struct flow *f = last, *before; f; f = before) {
+			before = flow_at(t, f->previous);
+			link_in(t, bucket_of(t, f->hash), NULL, f);
+		}
+	}
+	free(old);
 }
 
 static bool add_slab(struct flow_table *t)
@@ -386,7 +477,7 @@ struct flow *flow_add(struct flow_table *t, uint64_t hash, const struct flow_key
 	*f = (struct flow){
 		.low_port = key->low_port,
 		.high_port = key->high_port,
-		.hash = (uint32_t)hash,
+		.hash = (uint32_t)chain_hash(t, hash, key, tunnel),
 		.id = f->id,
 		.next = unused,
 		.queue = FLOW_QUEUES,
@@ -401,6 +492,8 @@ struct flow *flow_add(struct flow_table *t, uint64_t hash, const struct flow_key
 	f->serial = ++t->last_serial;
 	if (t->running >= t->bucket_count)
 		grow_buckets(t);
+	if (t->strayed > t->slab_count * SLAB_FLOWS + t->bucket_count)
+		change_key(t); /* of this flow, too */
 	bucket_enter(t, f);
 	t->count++;
 	return f;
@@ -519,6 +612,11 @@ struct flow *flow_queue_head(const struct flow_table *t, enum flow_queue queue)
 size_t flow_count(const struct flow_table *t)
 {
 	return t->count;
+}
+
+unsigned flow_table_rekeyed(const struct flow_table *t)
+{
+	return t->rekeyed;
 }
 
 size_t flow_table_memory(const struct flow_table *t)

@@ -124,13 +124,14 @@ struct flow_table;
 struct flow_table *flow_table_new(const uint8_t hash_key[16]);
 void flow_table_free(struct flow_table *table); /* all flows too; NULL is fine */
 
-/* Keyed. */
+/* Keyed; the same as long as the table is there. Where chains get long all the same, the key is known to somebody,
+ * and flow_add() takes another one for the chains alone: what else goes by the hash (duplicates.h) is not told. */
 uint64_t flow_hash(struct flow_table *table, const struct flow_key *key,
 		   const struct tunnel *tunnel);
 /* The running flow of the tuple this segment belongs to by the VLAN rule (section 1); NULL: none.
  * At most FLOW_LANES_MAX lanes of a tuple are looked at, the newest first; *bound tells that there are
  * more. */
-struct flow *flow_find(const struct flow_table *table, uint64_t hash, const struct flow_key *key,
+struct flow *flow_find(struct flow_table *table, uint64_t hash, const struct flow_key *key,
 		       const struct tunnel *tunnel, enum way way, uint64_t vlan_tags, bool *bound);
 /* Any running flow of the tuple, whatever its VLAN. */
 struct flow *flow_find_any(const struct flow_table *table, uint64_t hash,
@@ -168,6 +169,8 @@ struct flow *flow_queue_head(const struct flow_table *table, enum flow_queue que
 struct flow *flow_queue_tail(const struct flow_table *table, enum flow_queue queue);
 /* Every flow once, in no order. The visitor must not add or remove any. */
 void flow_each(struct flow_table *table, void (*visit)(struct flow *flow));
+/* How often the key of the chains was changed. */
+unsigned flow_table_rekeyed(const struct flow_table *table);
 size_t flow_count(const struct flow_table *table);
 /* Bytes of flows and buckets; connections are accounted by the engine. */
 size_t flow_table_memory(const struct flow_table *table);

@@ -177,6 +177,85 @@ static void hash_is_the_tuples_own(void **state)
 	flow_table_free(t);
 }
 
+enum { CROWD = 300, CROWD_BITS = 12 };
+
+/* Tuples that share the lower bits of their hash under hash_key. */
+static void find_crowd(struct flow_table *t, struct flow_key crowd[CROWD])
+{
+	for (uint32_t i = 0, found = 0; found < CROWD; i++) {
+		crowd[found] = key_of_number(i);
+		if (i % 5 == 0)
+			crowd[found].ip_version = 6;
+		if ((flow_hash(t, &crowd[found], &no_tunnel) & ((1u << CROWD_BITS) - 1)) == 0)
+			found++;
+	}
+}
+
+/* Who knows the hash fills one chain: the chains' key is changed, and all are found as before, newest first. The
+ * hash that others go by stays. */
+static void a_crowded_chain_is_taken_apart(void **state)
+{
+	struct flow_table *t = flow_table_new(hash_key), *fresh = flow_table_new(hash_key);
+	struct flow_key crowd[CROWD];
+	struct flow *tagged[CROWD], *plain[CROWD], *next[CROWD] = {NULL};
+
+	(void)state;
+	find_crowd(t, crowd);
+	for (int i = 0; i < CROWD; i++) {
+		assert_null(find(t, &crowd[i], &no_tunnel, LOW_TO_HIGH, 0));
+		tagged[i] = add(t, &crowd[i], &no_tunnel);
+		goes(t, tagged[i], LOW_TO_HIGH, 10);
+		plain[i] = add(t, &crowd[i], &no_tunnel);
+		goes(t, plain[i], LOW_TO_HIGH, 0);
+		if (i % 3 == 0) {
+			next[i] = add(t, &crowd[i], &no_tunnel);
+			flow_retire(t, plain[i], next[i]);
+			goes(t, next[i], LOW_TO_HIGH, 0);
+		}
+	}
+	/* what was passed in vain, some 300 more each time, costs as much only once */
+	assert_int_equal(flow_table_rekeyed(t), 1);
+	for (int i = 0; i < CROWD; i++)
+		assert_true(flow_hash(t, &crowd[i], &no_tunnel) ==
+			    flow_hash(fresh, &crowd[i], &no_tunnel));
+	flow_table_free(fresh);
+	for (int i = 0; i < CROWD; i++) {
+		struct flow *newest = next[i] ? next[i] : plain[i];
+
+		assert_ptr_equal(find(t, &crowd[i], &no_tunnel, LOW_TO_HIGH, 10), tagged[i]);
+		assert_ptr_equal(find(t, &crowd[i], &no_tunnel, LOW_TO_HIGH, 0), newest);
+		assert_ptr_equal(find_any(t, &crowd[i], &no_tunnel), newest);
+	}
+	for (int i = 0; i < CROWD; i++) {
+		if (next[i])
+			flow_remove(t, next[i]);
+		assert_ptr_equal(find(t, &crowd[i], &no_tunnel, LOW_TO_HIGH, 0), plain[i]);
+		flow_remove(t, plain[i]);
+		flow_remove(t, tagged[i]);
+		assert_null(find_any(t, &crowd[i], &no_tunnel));
+	}
+	assert_int_equal(flow_count(t), 0);
+	flow_table_free(t);
+}
+
+/* Many lanes of one tuple are no crowd: another key would not take them apart. */
+static void lanes_are_no_crowd(void **state)
+{
+	struct flow_table *t = flow_table_new(hash_key);
+	struct flow_key key = key_of_number(1);
+
+	(void)state;
+	for (int i = 0; i < 3 * FLOW_LANES_MAX; i++) {
+		bool bound;
+
+		flow_find(t, flow_hash(t, &key, &no_tunnel), &key, &no_tunnel, LOW_TO_HIGH, 5000,
+			  &bound);
+		goes(t, add(t, &key, &no_tunnel), LOW_TO_HIGH, (uint64_t)i);
+	}
+	assert_int_equal(flow_table_rekeyed(t), 0);
+	flow_table_free(t);
+}
+
 static void all_go_at_once(void **state)
 {
 	struct flow_table *t = flow_table_new(hash_key);
@@ -542,6 +621,8 @@ int main(void)
 		cmocka_unit_test(every_part_of_the_tuple_counts),
 		cmocka_unit_test(hash_is_keyed),
 		cmocka_unit_test(hash_is_the_tuples_own),
+		cmocka_unit_test(a_crowded_chain_is_taken_apart),
+		cmocka_unit_test(lanes_are_no_crowd),
 		cmocka_unit_test(all_go_at_once),
 		cmocka_unit_test(tunnels_are_apart),
 		cmocka_unit_test(same_direction_with_its_tags_comes_first),
