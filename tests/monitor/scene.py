@@ -90,6 +90,11 @@ def differences(here, there, leave=OURS, within_ns=0):
     return found[:20]
 
 
+def hear_hangups():
+    """Tests may be run by nohup, whose children ignore them."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Process:
     """A program with what it says in a file."""
 
@@ -97,7 +102,8 @@ class Process:
         self.log = pathlib.Path(log)
         with open(log, "w") as out:
             self.process = subprocess.Popen(arguments, stdout=out, stderr=subprocess.STDOUT,
-                                            stdin=subprocess.DEVNULL, start_new_session=True)
+                                            stdin=subprocess.DEVNULL, start_new_session=True,
+                                            preexec_fn=hear_hangups)
 
     def says(self, text):
         return text in self.log.read_text()
