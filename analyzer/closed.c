@@ -8,7 +8,6 @@
 /* Behind it the flow's rare part, where it has one, and then what is kept. */
 struct closed {
 	struct flow flow;
-	uint64_t number;
 	int64_t until_ns, two_msl_ns, stuck_ns;
 	uint32_t size; /* of all */
 	uint8_t reason, ladders;
@@ -16,7 +15,7 @@ struct closed {
 	_Alignas(8) uint8_t behind[];
 };
 
-const struct closed *closed_of(const struct flow *flow, const struct kept *kept, uint64_t number,
+const struct closed *closed_of(const struct flow *flow, const struct kept *kept,
 			       const struct judge_end *end, struct closed_room *room)
 {
 	size_t rare = flow->rare ? sizeof(*flow->rare) : 0, size = kept_memory(kept);
@@ -26,7 +25,6 @@ const struct closed *closed_of(const struct flow *flow, const struct kept *kept,
 		      "any fits");
 	static_assert(sizeof(struct flow_rare) % 8 == 0, "what is kept behind it is aligned");
 	c->flow = *flow;
-	c->number = number;
 	c->until_ns = end->until_ns;
 	c->two_msl_ns = end->two_msl_ns;
 	c->stuck_ns = end->stuck_ns;
@@ -71,5 +69,5 @@ void closed_judge(const struct closed *c, struct closed_bench *bench, struct ver
 	kept_open((const struct kept *)kept, &bench->regular);
 	remember_expand(&flow, &bench->regular, &bench->connection, &bench->teardown);
 	judge(&flow, &bench->connection, &end, &bench->room, out);
-	out->number = c->number;
+	out->number = flow.told;
 }

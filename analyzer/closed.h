@@ -20,9 +20,9 @@ struct closed_room {
 	_Alignas(8) uint8_t bytes[CLOSED_MAX];
 };
 
-/* Of a flow that has been told as this number, with what kept holds of it. end as judge() takes it; its
+/* Of a flow that was numbered (flow.told), with what kept holds of it. end as judge() takes it; its
  * losses and epilogue are nobody's. Lies in *room. */
-const struct closed *closed_of(const struct flow *flow, const struct kept *kept, uint64_t number,
+const struct closed *closed_of(const struct flow *flow, const struct kept *kept,
 			       const struct judge_end *end, struct closed_room *room);
 size_t closed_size(const struct closed *closed);
 

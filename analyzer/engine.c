@@ -143,7 +143,7 @@ bool engine_hand_over(struct engine *e, struct flow *f, const struct kept *kept,
 
 	number(e, f);
 	f->unsettled = f->tell_again = false;
-	return e->sink.closed(e->sink.context, closed_of(f, kept, f->told, &end, &e->closed), err);
+	return e->sink.closed(e->sink.context, closed_of(f, kept, &end, &e->closed), err);
 }
 
 static enum flow_queue queue_of_regular(const struct regular *r)
