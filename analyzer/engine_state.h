@@ -15,14 +15,6 @@
  * retransmissions and resets have mostly come by then. */
 enum { ENDED_RING = 256 };
 
-/* A kept connection opened to be looked at: reuse of its tuple looks at it, and the verdict soon after. */
-enum { OPENED = 16 };
-
-struct opened {
-	uint64_t serial; /* of its flow; 0: none */
-	struct regular regular;
-};
-
 struct engine {
 	struct engine_config config;
 	struct engine_sink sink;
@@ -41,8 +33,8 @@ struct engine {
 	size_t memory;          /* of connections, live and packed */
 	struct flow *ended[ENDED_RING];
 	uint32_t ended_next;
-	struct opened opened[OPENED]; /* by serial */
-	struct connection glance;     /* a regular connection expanded to be looked at, no more */
+	struct regular opened;    /* a kept connection opened to be looked at */
+	struct connection glance; /* a regular connection expanded to be looked at, no more */
 	struct teardown_part glance_teardown;
 	struct judge_room room;
 	struct closed_room closed;

@@ -41,7 +41,7 @@ static bool reuse_regular(struct engine *e, struct flow *old, const struct arriv
 	struct time_wait_state state;
 	struct time_wait_reuse reuse;
 
-	if (!remember_time_wait(e, old, from, &state))
+	if (!remember_time_wait(old, from, &state))
 		return false;
 	reuse = time_wait_reuse_of(&state, from, a->segment, e->two_msl_ns);
 	if (reuse.rule == REUSE_RULE_NONE)

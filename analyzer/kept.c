@@ -5,154 +5,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DISTANCES_MAX = 40, WORD = 8 };
+#include "analyzer/distances.h"
 
 /* Anything of one end. */
 struct kept_end {
-	uint32_t isn, ts_last;
+	uint32_t isn, snd_nxt, ts_last;
 	uint16_t window;
 	uint8_t ttl_first, wscale;
 };
 
+/* The times of the teardown are measured backwards from where the other incarnation of a tuple asks. */
 struct kept {
-	int64_t first_ns;
-	uint64_t far; /* bit n: the n-th distance is not 0 */
+	int64_t entry_ns;      /* TIME_WAIT began */
+	uint64_t lengths : 48; /* of common distances */
+	uint64_t size : 16;    /* of all, bytes */
 	struct kept_end end[SIDES];
 	uint32_t first_packet;
+	uint32_t rare : DISTANCES_RARE;
+	uint32_t first_fin : 1; /* enum side */
+	uint32_t crossed : 1;
+	uint32_t covered_by_fin : SIDES;
 	struct time_wait_reuse reuse;
-	uint16_t size;      /* of all, bytes */
-	uint8_t distance[]; /* lengths of those that are not 0, two a byte; then their bytes */
+	uint8_t marks[SIDES];
+	uint8_t distance[];
 };
 
 /* What it takes beside its distances; malloc aligns no more than that. */
 #define HEADER offsetof(struct kept, distance)
-
-/* Distances on their way out, or in: in an array first, which makes short code of putting and getting one,
- * and of packing all a loop. */
-struct distances {
-	unsigned count; /* put, or got */
-	uint64_t value[DISTANCES_MAX];
-};
-
-static inline void put(struct distances *d, uint64_t value)
-{
-	d->value[d->count++] = value;
-}
-
-static inline uint64_t get(struct distances *d)
-{
-	return d->value[d->count++];
-}
-
-/* Distances as bytes. */
-struct packed_distances {
-	uint64_t far;
-	unsigned far_count;
-	uint8_t length[DISTANCES_MAX + 1]; /* of those that are not 0 */
-	size_t byte_count;
-	uint8_t bytes[(DISTANCES_MAX + 1) * WORD]; /* of all, and room for a word behind them */
-};
-
-static void pack(const struct distances *d, struct packed_distances *p)
-{
-	unsigned far_count = 0;
-	uint64_t far = 0;
-	uint8_t *out = p->bytes;
-
-	for (unsigned i = 0; i < d->count; i++) {
-		uint64_t value = d->value[i];
-		unsigned length;
-
-		if (value == 0)
-			continue;
-		far |= UINT64_C(1) << i;
-		length = 8 - (unsigned)__builtin_clzll(value) / 8;
-		p->length[far_count++] = (uint8_t)length;
-		value = htole64(value);
-		/* fortified, it would be a call */
-		__builtin_memcpy(out, &value, sizeof(value));
-		out += length;
-	}
-	p->length[far_count] = 0;
-	p->far = far;
-	p->far_count = far_count;
-	p->byte_count = (size_t)(out - p->bytes);
-}
-
-static void unpack(const struct kept *kept, struct distances *d)
-{
-	const uint8_t *in = kept->distance + (__builtin_popcountll(kept->far) + 1) / 2;
-	unsigned nth = 0;
-
-	d->count = 0;
-	memset(d->value, 0, sizeof(d->value));
-	for (uint64_t far = kept->far; far != 0; far &= far - 1) {
-		unsigned length = kept->distance[nth / 2] >> nth % 2 * 4 & 0xf;
-		uint64_t value;
-
-		/* the word that ends with it: it reaches into what lies before, never behind */
-		in += length;
-		memcpy(&value, in - WORD, sizeof(value));
-		d->value[__builtin_ctzll(far)] = le64toh(value) >> (64 - 8 * length);
-		nth++;
-	}
-}
-
-/* Small ones of either sign become small numbers. */
-static uint64_t fold(int64_t difference)
-{
-	return (uint64_t)difference << 1 ^ -(uint64_t)(difference < 0);
-}
-
-static int64_t unfold(uint64_t value)
-{
-	return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
-}
-
-static void put_from(struct distances *d, int64_t value, int64_t usual)
-{
-	put(d, fold((int64_t)((uint64_t)value - (uint64_t)usual)));
-}
-
-static int64_t get_from(struct distances *d, int64_t usual)
-{
-	return (int64_t)((uint64_t)usual + (uint64_t)unfold(get(d)));
-}
-
-/* Two numbers that are mostly both 0 count as one. */
-static void put_two(struct distances *w, uint32_t one, uint32_t other)
-{
-	put(w, one | (uint64_t)other << 32);
-}
-
-static void get_two(struct distances *r, uint32_t *one, uint32_t *other)
-{
-	uint64_t value = get(r);
-
-	*one = (uint32_t)value;
-	*other = (uint32_t)(value >> 32);
-}
-
-/* Numbers of 32 bits, modulo 2^32. */
-static uint32_t fold_number(uint32_t number, uint32_t usual)
-{
-	return (uint32_t)fold((int32_t)(number - usual));
-}
-
-static uint32_t unfold_number(uint32_t folded, uint32_t usual)
-{
-	return usual + (uint32_t)unfold(folded);
-}
-
-static void put_number(struct distances *d, uint32_t number, uint32_t usual)
-{
-	put(d, fold_number(number, usual));
-}
-
-static uint32_t get_number(struct distances *d, uint32_t usual)
-{
-	return unfold_number((uint32_t)get(d), usual);
-}
 
 /* ---- what is usual ---- */
 
@@ -178,44 +57,10 @@ static void set_history(struct regular *r, uint64_t number)
 	uint64_t history = htobe64(number);
 
 	memcpy(r->history, &history, sizeof(history));
+	/* behind the last letter all is 0 */
 	r->letters = 0;
-	while (r->letters < REGULAR_LETTERS && r->history[r->letters] != '\0')
-		r->letters++;
-}
-
-enum mark {
-	MARK_TIMESTAMPS = 0x01,
-	MARK_PLAIN = 0x02,
-	MARK_BARE_ACK = 0x04,
-	MARK_DATA_ALONE = 0x08,
-	MARK_DATA = 0x10,
-	MARK_SINCE_GAP = 0x20,
-	MARK_ACK_MAX_BY_FIN = 0x40,
-	MARK_COVERED_BY_FIN = 0x80,
-	MARKS_USUAL = MARK_TIMESTAMPS | MARK_PLAIN | MARK_BARE_ACK | MARK_DATA_ALONE | MARK_DATA |
-		      MARK_SINCE_GAP,
-};
-
-static unsigned marks_of(const struct regular_end *e)
-{
-	return (e->timestamps ? MARK_TIMESTAMPS : 0u) | (e->plain ? MARK_PLAIN : 0u) |
-	       (e->bare_ack ? MARK_BARE_ACK : 0u) | (e->data_alone ? MARK_DATA_ALONE : 0u) |
-	       (e->data ? MARK_DATA : 0u) | (e->since_gap ? MARK_SINCE_GAP : 0u) |
-	       (e->ack_max_by_fin ? MARK_ACK_MAX_BY_FIN : 0u) |
-	       (e->covered_by_fin ? MARK_COVERED_BY_FIN : 0u);
-}
-
-static void set_marks(struct regular_end *e, unsigned marks)
-{
-	e->timestamps = marks & MARK_TIMESTAMPS;
-	e->plain = marks & MARK_PLAIN;
-	e->bare_ack = marks & MARK_BARE_ACK;
-	e->data_alone = marks & MARK_DATA_ALONE;
-	e->data = marks & MARK_DATA;
-	e->since_gap = marks & MARK_SINCE_GAP;
-	e->ack_max_by_fin = marks & MARK_ACK_MAX_BY_FIN;
-	e->covered_by_fin = (marks & MARK_COVERED_BY_FIN) != 0;
-	e->fin = true;
+	if (number != 0)
+		r->letters = (uint8_t)(REGULAR_LETTERS - (unsigned)__builtin_ctzll(number) / 8);
 }
 
 /* Of the last ACKs the latest covers the FIN, then all data, then the SYN. */
@@ -240,27 +85,48 @@ static int64_t usual_silence(const struct regular *r, const struct regular_end *
 	return i->data || p->data ? (int64_t)((uint64_t)e->fin_at.ts_ns - (uint64_t)latest) : 0;
 }
 
-static enum side first_fin(const struct regular *r)
-{
-	return r->end[SIDE_RESPONDER].fin_at.ordinal < r->end[SIDE_INITIATOR].fin_at.ordinal
-		       ? SIDE_RESPONDER
-		       : SIDE_INITIATOR;
-}
-
 /* ---- the numbers, in an order in which each finds what it is measured by ---- */
 
-static void put_moment(struct distances *w, const struct regular_moment *m,
-		       const struct regular_moment *usual)
+/* Backwards from the entry into TIME_WAIT. */
+static void put_times(struct distances *d, const struct regular *r,
+		      const struct regular_close *close)
 {
-	put_from(w, m->ts_ns, usual->ts_ns);
-	put_number(w, m->packet, usual->packet);
+	const struct regular_end *first = &r->end[close->first], *last = &r->end[!close->first];
+
+	put_rare(d, fold_from(last->covered.ts_ns, close->entry_ns));
+	put_rare(d, fold_from(r->last_ns, last->covered.ts_ns));
+	put_common(d, fold_from(last->fin_at.ts_ns, last->covered.ts_ns));
+	put_rare(d, fold_from(first->covered.ts_ns, last->fin_at.ts_ns));
+	put_common(d, fold_from(first->fin_at.ts_ns, last->fin_at.ts_ns));
+	put_common(d, fold_from(r->first_ns, first->fin_at.ts_ns));
+	put_common(d, (uint64_t)r->handshake_rtt_ns);
+	for (int side = 0; side < SIDES; side++) {
+		const struct regular_end *e = &r->end[side];
+
+		put_common(d, fold_from(e->data_ns, e->data ? last->fin_at.ts_ns : 0));
+	}
+	for (int side = 0; side < SIDES; side++)
+		put_rare(d, fold_from(r->end[side].fin_silence, usual_silence(r, &r->end[side])));
 }
 
-static void get_moment(struct distances *r, struct regular_moment *m,
-		       const struct regular_moment *usual)
+static void get_times(struct distances *d, struct regular *r, enum side side, int64_t entry_ns)
 {
-	m->ts_ns = get_from(r, usual->ts_ns);
-	m->packet = get_number(r, usual->packet);
+	struct regular_end *first = &r->end[side], *last = &r->end[!side];
+
+	last->covered.ts_ns = unfold_from(get_rare(d), entry_ns);
+	r->last_ns = unfold_from(get_rare(d), last->covered.ts_ns);
+	last->fin_at.ts_ns = unfold_from(get_common(d), last->covered.ts_ns);
+	first->covered.ts_ns = unfold_from(get_rare(d), last->fin_at.ts_ns);
+	first->fin_at.ts_ns = unfold_from(get_common(d), last->fin_at.ts_ns);
+	r->first_ns = unfold_from(get_common(d), first->fin_at.ts_ns);
+	r->handshake_rtt_ns = (int64_t)get_common(d);
+	for (int i = 0; i < SIDES; i++) {
+		struct regular_end *e = &r->end[i];
+
+		e->data_ns = unfold_from(get_common(d), e->data ? last->fin_at.ts_ns : 0);
+	}
+	for (int i = 0; i < SIDES; i++)
+		r->end[i].fin_silence = unfold_from(get_rare(d), usual_silence(r, &r->end[i]));
 }
 
 /* All packets between two are segments, mostly: ordinals are as far apart as packets. */
@@ -280,87 +146,84 @@ static struct regular_moment start_of(const struct regular *r)
 	return (struct regular_moment){r->first_ns, r->first_packet, r->first_packet};
 }
 
-static void put_teardown(struct distances *w, const struct regular *r)
+static void put_teardown(struct distances *d, const struct regular *r, enum side side)
 {
-	enum side side = first_fin(r);
 	const struct regular_end *first = &r->end[side], *last = &r->end[!side];
 	struct regular_moment start = start_of(r);
 
-	put_moment(w, &first->fin_at, &start);
-	put_moment(w, &last->fin_at, &first->fin_at);
-	put_moment(w, &first->covered, &last->fin_at);
-	put_moment(w, &last->covered, &last->fin_at);
-	put_two(w, fold_ordinal(&first->fin_at, &start),
+	put_common(d, fold_number(first->fin_at.packet, start.packet));
+	put_common(d, fold_number(last->fin_at.packet, first->fin_at.packet));
+	put_rare(d, fold_number(first->covered.packet, last->fin_at.packet));
+	put_common(d, fold_number(last->covered.packet, last->fin_at.packet));
+	put_two(d, fold_ordinal(&first->fin_at, &start),
 		fold_ordinal(&last->fin_at, &first->fin_at));
-	put_two(w, fold_ordinal(&first->covered, &last->fin_at),
+	put_two(d, fold_ordinal(&first->covered, &last->fin_at),
 		fold_ordinal(&last->covered, &last->fin_at));
-	put_from(w, r->last_ns, last->covered.ts_ns);
-	put_two(w, fold_number(first->fin_ack, last->snd_nxt - 1),
+	put_two(d, fold_number(first->fin_ack, last->snd_nxt - 1),
 		fold_number(last->fin_ack, first->snd_nxt));
 }
 
-static void get_teardown(struct distances *in, struct regular *r, enum side side)
+static void get_teardown(struct distances *d, struct regular *r, enum side side)
 {
 	struct regular_end *first = &r->end[side], *last = &r->end[!side];
 	struct regular_moment start = start_of(r);
 	uint32_t one, other;
 
-	get_moment(in, &first->fin_at, &start);
-	get_moment(in, &last->fin_at, &first->fin_at);
-	get_moment(in, &first->covered, &last->fin_at);
-	get_moment(in, &last->covered, &last->fin_at);
-	get_two(in, &one, &other);
+	first->fin_at.packet = unfold_number((uint32_t)get_common(d), start.packet);
+	last->fin_at.packet = unfold_number((uint32_t)get_common(d), first->fin_at.packet);
+	first->covered.packet = unfold_number((uint32_t)get_rare(d), last->fin_at.packet);
+	last->covered.packet = unfold_number((uint32_t)get_common(d), last->fin_at.packet);
+	get_two(d, &one, &other);
 	unfold_ordinal(one, &first->fin_at, &start);
 	unfold_ordinal(other, &last->fin_at, &first->fin_at);
-	get_two(in, &one, &other);
+	get_two(d, &one, &other);
 	unfold_ordinal(one, &first->covered, &last->fin_at);
 	unfold_ordinal(other, &last->covered, &last->fin_at);
-	r->last_ns = get_from(in, last->covered.ts_ns);
-	get_two(in, &one, &other);
+	get_two(d, &one, &other);
 	first->fin_ack = unfold_number(one, last->snd_nxt - 1);
 	last->fin_ack = unfold_number(other, first->snd_nxt);
 }
 
-static void put_end(struct distances *w, const struct regular_end *e,
+static void put_end(struct distances *d, const struct regular_end *e,
 		    const struct regular_end *peer)
 {
 	uint32_t far[RECENT_ACKS];
 
 	for (int i = 0; i < RECENT_ACKS; i++)
 		far[i] = fold_number(e->acks[i], i < e->ack_count ? usual_ack(peer, i) : 0);
-	put_two(w, far[0], far[1]);
-	put_two(w, far[2], far[3]);
-	put_two(w, fold_number(e->window_max, last_window(e)),
+	put_two(d, far[0], far[1]);
+	put_two(d, far[2], far[3]);
+	put_two(d, fold_number(e->window_max, last_window(e)),
 		fold_number(e->window_right, e->acks[0] + last_window(e)));
-	put(w, e->packets);
-	put_two(w, e->half_close, e->fin_payload);
+	put_common(d, e->packets);
+	put_two(d, e->half_close, e->fin_payload);
 }
 
-static void get_end(struct distances *r, struct regular_end *e, const struct regular_end *peer)
+static void get_end(struct distances *d, struct regular_end *e, const struct regular_end *peer)
 {
 	uint32_t far[RECENT_ACKS];
 
-	get_two(r, &far[0], &far[1]);
-	get_two(r, &far[2], &far[3]);
+	get_two(d, &far[0], &far[1]);
+	get_two(d, &far[2], &far[3]);
 	for (int i = 0; i < RECENT_ACKS; i++)
 		e->acks[i] = unfold_number(far[i], i < e->ack_count ? usual_ack(peer, i) : 0);
-	get_two(r, &far[0], &far[1]);
+	get_two(d, &far[0], &far[1]);
 	e->window_max = unfold_number(far[0], last_window(e));
 	e->window_right = unfold_number(far[1], e->acks[0] + last_window(e));
-	e->packets = (uint32_t)get(r);
-	get_two(r, &e->half_close, &e->fin_payload);
+	e->packets = (uint32_t)get_common(d);
+	get_two(d, &e->half_close, &e->fin_payload);
 }
 
 /* Small fields of both ends in one number. */
-enum { MARKS_SHIFT = 0, ACKS_SHIFT = 8, TTL_SHIFT = 16, END_SHIFT = 24, FIRST_FIN_SHIFT = 48 };
+enum { ACKS_SHIFT = 0, TTL_SHIFT = 8, END_SHIFT = 16 };
 
 static uint64_t details_of(const struct regular *r)
 {
-	uint64_t details = (uint64_t)first_fin(r) << FIRST_FIN_SHIFT;
+	uint64_t details = 0;
 
 	for (int side = 0; side < SIDES; side++) {
 		const struct regular_end *e = &r->end[side];
-		uint64_t end = (marks_of(e) ^ MARKS_USUAL) | (e->ack_count ^ 3u) << ACKS_SHIFT |
+		uint64_t end = (e->ack_count ^ 3u) << ACKS_SHIFT |
 			       (unsigned)(e->ttl_first ^ e->ttl_last) << TTL_SHIFT;
 
 		details |= end << side * END_SHIFT;
@@ -374,136 +237,134 @@ static void set_details(struct regular *r, uint64_t details)
 		struct regular_end *e = &r->end[side];
 		unsigned end = (unsigned)(details >> side * END_SHIFT);
 
-		set_marks(e, (end & 0xff) ^ MARKS_USUAL);
 		e->ack_count = (uint8_t)(end >> ACKS_SHIFT) ^ 3u;
 		e->ttl_last = (uint8_t)(end >> TTL_SHIFT) ^ e->ttl_first;
 	}
 }
 
-static void put_data_times(struct distances *d, const struct regular *r)
+static void put_all(struct distances *d, const struct regular *r, const struct regular_close *close)
 {
-	const struct regular_end *last = &r->end[!first_fin(r)];
-
-	for (int side = 0; side < SIDES; side++) {
-		const struct regular_end *e = &r->end[side];
-
-		put_from(d, e->data_ns, e->data ? last->fin_at.ts_ns : 0);
-	}
+	put_rare(d, details_of(r));
 	for (int side = 0; side < SIDES; side++)
-		put_from(d, r->end[side].fin_silence, usual_silence(r, &r->end[side]));
-}
-
-static void get_data_times(struct distances *d, struct regular *r)
-{
-	const struct regular_end *last = &r->end[!first_fin(r)];
-
-	for (int side = 0; side < SIDES; side++) {
-		struct regular_end *e = &r->end[side];
-
-		e->data_ns = get_from(d, e->data ? last->fin_at.ts_ns : 0);
-	}
-	for (int side = 0; side < SIDES; side++)
-		r->end[side].fin_silence = get_from(d, usual_silence(r, &r->end[side]));
-}
-
-static void put_all(struct distances *w, const struct regular *r)
-{
-	put(w, details_of(r));
-	for (int side = 0; side < SIDES; side++)
-		put(w, r->end[side].snd_nxt - r->end[side].isn);
-	for (int side = 0; side < SIDES; side++)
-		put_end(w, &r->end[side], &r->end[!side]);
-	put_teardown(w, r);
-	put_data_times(w, r);
-	put(w, history_of(r) ^ usual_history());
-	put(w, (uint64_t)r->handshake_rtt_ns);
-	put(w, (uint64_t)r->gap_ns);
-	put_two(w, fold_number(r->data_segments, (uint32_t)r->end[0].data + r->end[1].data),
+		put_end(d, &r->end[side], &r->end[!side]);
+	put_times(d, r, close);
+	put_teardown(d, r, close->first);
+	put_common(d, history_of(r) ^ usual_history());
+	put_rare(d, (uint64_t)r->gap_ns);
+	put_two(d, fold_number(r->data_segments, (uint32_t)r->end[0].data + r->end[1].data),
 		r->file);
+	assert(d->commons == DISTANCES_COMMON && d->rares == DISTANCES_RARE);
 }
 
-static void get_all(struct distances *in, struct regular *r)
+static void get_all(struct distances *d, struct regular *r, enum side first_fin, int64_t entry_ns)
 {
-	uint64_t details = get(in);
 	uint32_t data_segments;
 
-	set_details(r, details);
+	set_details(r, get_rare(d));
 	for (int side = 0; side < SIDES; side++)
-		r->end[side].snd_nxt = r->end[side].isn + (uint32_t)get(in);
-	for (int side = 0; side < SIDES; side++)
-		get_end(in, &r->end[side], &r->end[!side]);
-	get_teardown(in, r, (enum side)(details >> FIRST_FIN_SHIFT));
-	get_data_times(in, r);
-	set_history(r, get(in) ^ usual_history());
-	r->handshake_rtt_ns = (int64_t)get(in);
-	r->gap_ns = (int64_t)get(in);
-	get_two(in, &data_segments, &r->file);
+		get_end(d, &r->end[side], &r->end[!side]);
+	get_times(d, r, first_fin, entry_ns);
+	get_teardown(d, r, first_fin);
+	set_history(r, get_common(d) ^ usual_history());
+	r->gap_ns = (int64_t)get_rare(d);
+	get_two(d, &data_segments, &r->file);
 	r->data_segments = unfold_number(data_segments, (uint32_t)r->end[0].data + r->end[1].data);
 }
 
-/* ---- bytes ---- */
+/* ---- the whole ---- */
 
-static void pack_lengths(const struct packed_distances *p, uint8_t *out)
+static void put_header(struct kept *kept, const struct regular *r,
+		       const struct regular_close *close)
 {
-	for (unsigned i = 0; i < p->far_count; i += 2)
-		*out++ = (uint8_t)(p->length[i] | p->length[i + 1] << 4);
+	kept->entry_ns = close->entry_ns;
+	kept->first_packet = r->first_packet;
+	kept->first_fin = close->first & 1u;
+	kept->crossed = close->crossed;
+	kept->covered_by_fin = (uint32_t)r->end[0].covered_by_fin |
+			       (uint32_t)r->end[1].covered_by_fin << 1;
+	kept->reuse = r->reuse;
+	for (int side = 0; side < SIDES; side++) {
+		const struct regular_end *e = &r->end[side];
+
+		kept->end[side] = (struct kept_end){.isn = e->isn,
+						    .snd_nxt = e->snd_nxt,
+						    .ts_last = e->ts_last,
+						    .window = e->window,
+						    .ttl_first = e->ttl_first,
+						    .wscale = e->wscale};
+		kept->marks[side] = e->marks;
+	}
+}
+
+static void get_header(const struct kept *kept, struct regular *r)
+{
+	r->first_packet = kept->first_packet;
+	r->reuse = kept->reuse;
+	for (int side = 0; side < SIDES; side++) {
+		const struct kept_end *k = &kept->end[side];
+		struct regular_end *e = &r->end[side];
+
+		e->isn = k->isn;
+		e->snd_nxt = k->snd_nxt;
+		e->ts_last = k->ts_last;
+		e->window = k->window;
+		e->ttl_first = k->ttl_first;
+		e->wscale = k->wscale;
+		e->marks = kept->marks[side];
+		e->covered_by_fin = kept->covered_by_fin >> side & 1;
+	}
+	regular_agree_on_scaling(r);
 }
 
 struct kept *kept_of(const struct regular *r)
 {
+	struct regular_close close = regular_close_of(r);
+	uint8_t bytes[DISTANCES_BYTES_MAX + DISTANCE_BYTES];
 	struct distances distances;
-	struct packed_distances packed;
+	struct distances_map map;
 	struct kept *kept;
-	size_t lengths, size;
+	size_t count;
 
+	static_assert(HEADER >= DISTANCE_BYTES, "unpacking reads into it");
+	static_assert(HEADER + DISTANCES_BYTES_MAX <= KEPT_MAX, "any is less");
 	assert(r->stage == REGULAR_CLOSED);
-	distances.count = 0;
-	put_all(&distances, r);
-	pack(&distances, &packed);
-	lengths = (packed.far_count + 1) / 2;
-	size = HEADER + lengths + packed.byte_count;
-	static_assert(HEADER + DISTANCES_MAX / 2 + sizeof(packed.bytes) < KEPT_MAX, "any is less");
-	kept = malloc(size);
+	distances_begin(&distances);
+	put_all(&distances, r, &close);
+	count = distances_pack(&distances, &map, bytes);
+	kept = malloc(HEADER + count);
 	if (!kept)
 		return NULL;
-	kept->first_ns = r->first_ns;
-	kept->first_packet = r->first_packet;
-	kept->reuse = r->reuse;
-	kept->far = packed.far;
-	kept->size = (uint16_t)size;
-	for (int side = 0; side < SIDES; side++)
-		kept->end[side] = (struct kept_end){.isn = r->end[side].isn,
-						    .ts_last = r->end[side].ts_last,
-						    .window = r->end[side].window,
-						    .ttl_first = r->end[side].ttl_first,
-						    .wscale = r->end[side].wscale};
-	pack_lengths(&packed, kept->distance);
-	memcpy(kept->distance + lengths, packed.bytes, packed.byte_count);
+	put_header(kept, r, &close);
+	kept->lengths = map.lengths & ((UINT64_C(1) << 48) - 1);
+	kept->rare = map.rare & ((1u << DISTANCES_RARE) - 1);
+	kept->size = (uint16_t)(HEADER + count);
+	memcpy(kept->distance, bytes, count);
 	return kept;
 }
 
 void kept_open(const struct kept *kept, struct regular *r)
 {
+	const struct distances_map map = {.lengths = kept->lengths, .rare = kept->rare};
 	struct distances distances;
 
 	memset(r, 0, sizeof(*r));
 	r->stage = REGULAR_CLOSED;
 	r->ladder.given_up = true;
-	r->first_ns = kept->first_ns;
-	r->first_packet = kept->first_packet;
-	r->reuse = kept->reuse;
-	for (int side = 0; side < SIDES; side++) {
-		const struct kept_end *end = &kept->end[side];
+	get_header(kept, r);
+	distances_unpack(&map, kept->distance, &distances);
+	get_all(&distances, r, (enum side)kept->first_fin, kept->entry_ns);
+}
 
-		r->end[side].isn = end->isn;
-		r->end[side].ts_last = end->ts_last;
-		r->end[side].window = end->window;
-		r->end[side].ttl_first = end->ttl_first;
-		r->end[side].wscale = end->wscale;
-	}
-	regular_agree_on_scaling(r);
-	unpack(kept, &distances);
-	get_all(&distances, r);
+struct time_wait_state kept_time_wait(const struct kept *kept, enum side from)
+{
+	const struct regular_close close = {.first = (enum side)kept->first_fin,
+					    .crossed = kept->crossed,
+					    .entry_ns = kept->entry_ns};
+	const struct regular_end end = {.marks = kept->marks[from],
+					.ts_last = kept->end[from].ts_last,
+					.snd_nxt = kept->end[from].snd_nxt};
+
+	return regular_close_time_wait(&close, &end);
 }
 
 struct time_wait_reuse *kept_reuse(struct kept *kept)

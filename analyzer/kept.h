@@ -18,6 +18,8 @@ enum { KEPT_MAX = 512 }; /* kept_memory() of any is less */
 struct kept *kept_of(const struct regular *r);
 /* Fills *r; its ladder is one that was given up. */
 void kept_open(const struct kept *kept, struct regular *r);
+/* What regular_time_wait() says of it. */
+struct time_wait_state kept_time_wait(const struct kept *kept, enum side from);
 /* The reuse of its tuple, may be changed. */
 struct time_wait_reuse *kept_reuse(struct kept *kept);
 size_t kept_memory(const struct kept *kept);

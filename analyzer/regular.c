@@ -443,25 +443,44 @@ static bool comes_before(const struct regular_moment *x, const struct regular_mo
 
 /* As time_wait_enter() finds it of the full form: nobody acknowledged a FIN before it was captured, so
  * that the first one captured is the closer's. */
-struct time_wait_state regular_time_wait(const struct regular *r, enum side from)
+struct regular_close regular_close_of(const struct regular *r)
 {
-	const struct regular_end *i = &r->end[SIDE_INITIATOR], *p = &r->end[SIDE_RESPONDER];
-	enum side closer = comes_before(&p->fin_at, &i->fin_at) ? SIDE_RESPONDER : SIDE_INITIATOR;
-	const struct regular_end *first = &r->end[closer], *last = &r->end[peer_of(closer)];
+	enum side side = comes_before(&r->end[SIDE_RESPONDER].fin_at,
+				      &r->end[SIDE_INITIATOR].fin_at)
+				 ? SIDE_RESPONDER
+				 : SIDE_INITIATOR;
+	const struct regular_end *first = &r->end[side], *last = &r->end[peer_of(side)];
 	bool crossed = last->fin_ack != first->snd_nxt;
-	int64_t entry_ns = crossed && comes_before(&last->covered, &first->covered)
-				   ? first->covered.ts_ns
-				   : last->covered.ts_ns;
+
+	return (struct regular_close){
+		.first = side,
+		.crossed = crossed,
+		.entry_ns = crossed && comes_before(&last->covered, &first->covered)
+				    ? first->covered.ts_ns
+				    : last->covered.ts_ns,
+	};
+}
+
+struct time_wait_state regular_close_time_wait(const struct regular_close *close,
+					       const struct regular_end *end)
+{
 	struct time_wait_state state = {
-		.timestamps = r->end[from].timestamps,
-		.ts_last = r->end[from].ts_last,
-		.fin_seq = r->end[from].snd_nxt - 1,
-		.clock_ns = {entry_ns, entry_ns},
+		.timestamps = end->timestamps,
+		.ts_last = end->ts_last,
+		.fin_seq = end->snd_nxt - 1,
+		.clock_ns = {close->entry_ns, close->entry_ns},
 	};
 
-	state.entered[closer] = true;
-	state.entered[peer_of(closer)] = crossed;
+	state.entered[close->first] = true;
+	state.entered[peer_of(close->first)] = close->crossed;
 	return state;
+}
+
+struct time_wait_state regular_time_wait(const struct regular *r, enum side from)
+{
+	struct regular_close close = regular_close_of(r);
+
+	return regular_close_time_wait(&close, &r->end[from]);
 }
 
 bool regular_is_clean(const struct regular *r, int64_t stuck_ns)

@@ -52,14 +52,19 @@ struct regular_end {
 	uint8_t shift; /* in force for what it advertises behind its SYN */
 	uint8_t ttl_first, ttl_last;
 	uint8_t ack_count;
-	bool timestamps : 1;
-	bool plain : 1;
-	bool bare_ack : 1;   /* sent a segment with nothing but an ACK (Zeek's A) */
-	bool data_alone : 1; /* sent payload in a segment without FIN (Zeek's D) */
-	bool data : 1;
-	bool since_gap : 1;
-	bool ack_max_by_fin : 1;
-	bool fin : 1;
+	union {
+		uint8_t marks; /* all of these, kept and put back together */
+		struct {
+			bool timestamps : 1;
+			bool plain : 1;
+			bool bare_ack : 1;   /* sent a segment with nothing but an ACK (Zeek's A) */
+			bool data_alone : 1; /* sent payload in a segment without FIN (Zeek's D) */
+			bool data : 1;
+			bool since_gap : 1;
+			bool ack_max_by_fin : 1;
+			bool fin : 1;
+		};
+	};
 	bool covered_by_fin;
 	uint32_t half_close; /* payload that covers the peer's FIN */
 	/* of its FIN, which occupies snd_nxt - 1 */
@@ -119,7 +124,18 @@ struct regular_beside {
 void regular_expand(const struct regular *r, const struct regular_beside *beside,
 		    struct connection *c, struct teardown_part *t);
 
-/* What decides about the reuse of its tuple by a SYN of from; it is closed. */
+/* How one that is closed did so. */
+struct regular_close {
+	enum side first;  /* whose FIN came first */
+	bool crossed;     /* neither FIN covers the other */
+	int64_t entry_ns; /* into TIME_WAIT */
+};
+
+struct regular_close regular_close_of(const struct regular *r);
+/* What decides about the reuse of its tuple by a SYN of this end. */
+struct time_wait_state regular_close_time_wait(const struct regular_close *close,
+					       const struct regular_end *end);
+/* Both in one. */
 struct time_wait_state regular_time_wait(const struct regular *r, enum side from);
 
 /* Closed clean, with no stage of the teardown longer than stuck_ns: nobody wants its ladder. */

@@ -52,21 +52,13 @@ void remember_expand(const struct flow *f, const struct regular *r, struct conne
 	regular_expand(r, &beside, c, t);
 }
 
-/* A regular one in the record, which it is, or opened. What is kept of a flow never changes, but for the
- * reuse of its tuple. */
+/* A regular one in the record, which it is, or opened. */
 static struct regular *regular_of(struct engine *e, const struct flow *f)
 {
-	struct opened *o = &e->opened[f->serial % OPENED];
-
 	if (f->form == FORM_REGULAR)
 		return f->as.regular;
-	if (o->serial == f->serial) {
-		o->regular.reuse = *kept_reuse(f->as.kept);
-	} else {
-		kept_open(f->as.kept, &o->regular);
-		o->serial = f->serial;
-	}
-	return &o->regular;
+	kept_open(f->as.kept, &e->opened);
+	return &e->opened;
 }
 
 /* It has left the regular way. */
@@ -121,12 +113,12 @@ struct connection *remember_glance(struct engine *e, struct flow *f)
 
 /* ---- the tuple is used again ---- */
 
-bool remember_time_wait(struct engine *e, const struct flow *f, enum side from,
-			struct time_wait_state *state)
+bool remember_time_wait(const struct flow *f, enum side from, struct time_wait_state *state)
 {
 	if (!remember_is_closed_regular(f))
 		return false;
-	*state = regular_time_wait(regular_of(e, f), from);
+	*state = f->form == FORM_KEPT ? kept_time_wait(f->as.kept, from)
+				      : regular_time_wait(f->as.regular, from);
 	return true;
 }
 

@@ -21,8 +21,7 @@ void remember_expand(const struct flow *flow, const struct regular *r, struct co
 		     struct teardown_part *t);
 /* What decides about the reuse of the tuple by a SYN of from; false where the connection is not regular
  * or has not closed. Then what comes of it is kept in *remember_reuse(). */
-bool remember_time_wait(struct engine *e, const struct flow *flow, enum side from,
-			struct time_wait_state *state);
+bool remember_time_wait(const struct flow *flow, enum side from, struct time_wait_state *state);
 struct time_wait_reuse *remember_reuse(struct flow *flow);
 /* The first segment back after that SYN. False without memory. */
 bool remember_answer(struct engine *e, struct flow *flow, const struct segment *s);

@@ -292,14 +292,32 @@ static void random_closed(struct watch *w, struct regular *r, uint32_t of_1000)
 						    .clocks = (uint8_t)below(w, 4)};
 }
 
+static void same_time_wait(const struct time_wait_state *one, const struct time_wait_state *other)
+{
+	assert_int_equal(one->timestamps, other->timestamps);
+	assert_int_equal(one->ts_last, other->ts_last);
+	assert_int_equal(one->fin_seq, other->fin_seq);
+	for (int side = 0; side < SIDES; side++) {
+		assert_int_equal(one->entered[side], other->entered[side]);
+		assert_int_equal(one->clock_ns[side], other->clock_ns[side]);
+	}
+}
+
 static void round_trip(const struct regular *r)
 {
 	struct kept *kept = kept_of(r);
 	static struct regular back;
 
 	assert_non_null(kept);
+	assert_in_range(kept_memory(kept), 1, KEPT_MAX);
 	kept_open(kept, &back);
 	assert_memory_equal(r, &back, sizeof(back));
+	for (int side = 0; side < SIDES; side++) {
+		struct time_wait_state of_regular = regular_time_wait(r, (enum side)side),
+				       of_kept = kept_time_wait(kept, (enum side)side);
+
+		same_time_wait(&of_regular, &of_kept);
+	}
 	free(kept);
 }
 
