@@ -281,32 +281,25 @@ static bool first_covers(const struct fin *one, const struct fin *other)
 	return one->has_ack && fin_is_covered(other->seq, one->ack);
 }
 
-bool fin_crossed(const struct connection *c)
+struct fin_order fin_order(const struct connection *c)
 {
-	const struct teardown_part *t = c->teardown;
+	const struct fin *i, *r;
+	bool i_covers, r_covers, i_first;
 
-	return t && t->fin[0].seen && t->fin[1].seen && !first_covers(&t->fin[0], &t->fin[1]) &&
-	       !first_covers(&t->fin[1], &t->fin[0]);
-}
-
-enum side fin_closer(const struct connection *c)
-{
-	const struct teardown_part *t = c->teardown;
-	enum side first;
-
-	if (!t || (!t->fin[SIDE_INITIATOR].seen && !t->fin[SIDE_RESPONDER].seen))
-		return SIDE_NONE;
-	if (!t->fin[SIDE_INITIATOR].seen)
-		return SIDE_RESPONDER;
-	if (!t->fin[SIDE_RESPONDER].seen)
-		return SIDE_INITIATOR;
-	first = moment_before(&t->fin[SIDE_INITIATOR].at, &t->fin[SIDE_RESPONDER].at)
-			? SIDE_INITIATOR
-			: SIDE_RESPONDER;
-	if (first_covers(&t->fin[first], &t->fin[peer_of(first)]) &&
-	    !first_covers(&t->fin[peer_of(first)], &t->fin[first]))
-		return peer_of(first);
-	return first;
+	if (!c->teardown)
+		return (struct fin_order){.closer = SIDE_NONE};
+	i = &c->teardown->fin[SIDE_INITIATOR];
+	r = &c->teardown->fin[SIDE_RESPONDER];
+	if (!i->seen || !r->seen)
+		return (struct fin_order){.closer = i->seen   ? SIDE_INITIATOR
+						    : r->seen ? SIDE_RESPONDER
+							      : SIDE_NONE};
+	i_covers = first_covers(i, r);
+	r_covers = first_covers(r, i);
+	/* who covers the other's comes second, whatever was captured first */
+	i_first = i_covers != r_covers ? r_covers : moment_before(&i->at, &r->at);
+	return (struct fin_order){.closer = i_first ? SIDE_INITIATOR : SIDE_RESPONDER,
+				  .crossed = !i_covers && !r_covers};
 }
 
 bool fin_not_consumed(const struct connection *c, enum side side)

@@ -31,10 +31,13 @@ bool fin_captured(struct connection *c, enum side from, const struct segment *s,
 bool fin_followed(struct connection *c, enum side from, const struct segment *s,
 		  const struct moment *at);
 
-/* The first closer X, by section 3; SIDE_NONE without a FIN. */
-enum side fin_closer(const struct connection *c);
-/* Both FINs seen and the first transmission of each does not cover the other's. */
-bool fin_crossed(const struct connection *c);
+/* Which FIN came first, by section 3. */
+struct fin_order {
+	enum side closer; /* X, the first closer; SIDE_NONE without a FIN */
+	bool crossed; /* both FINs seen, and the first transmission of neither covers the other's */
+};
+
+struct fin_order fin_order(const struct connection *c);
 enum fin_check fin_check_of(const struct connection *c, enum side side);
 /* The evidence of fin-not-consumed holds to the end. */
 bool fin_not_consumed(const struct connection *c, enum side side);

@@ -8,16 +8,24 @@
 #include "analyzer/time_wait.h"
 #include "analyzer/timeline.h"
 
-/* FINs behind an accepted RST show in the fin_* columns only. */
-static bool fin_before(const struct connection *c, enum side side,
-		       const struct rst_hypothesis *reset)
-{
-	const struct fin *f;
+/* What decides about class and closer. */
+struct ending {
+	const struct rst_hypothesis *reset; /* the accepted one; NULL: none */
+	/* FINs behind an accepted RST show in the fin_* columns only */
+	bool fin[SIDES];
+	struct fin_order order;
+};
 
-	if (!c->teardown || !c->teardown->fin[side].seen)
-		return false;
-	f = &c->teardown->fin[side];
-	return !reset || f->at.ordinal < reset->at.ordinal;
+static struct ending ending_of(const struct connection *c, const struct rst_hypothesis *reset)
+{
+	struct ending e = {.reset = reset, .order = fin_order(c)};
+
+	for (int side = 0; c->teardown && side < SIDES; side++) {
+		const struct fin *f = &c->teardown->fin[side];
+
+		e.fin[side] = f->seen && (!reset || f->at.ordinal < reset->at.ordinal);
+	}
+	return e;
 }
 
 static enum teardown handshake_class(const struct connection *c, const struct rst_hypothesis *reset)
@@ -31,54 +39,51 @@ static enum teardown handshake_class(const struct connection *c, const struct rs
 	return reset ? TEARDOWN_HANDSHAKE_ABORTED : TEARDOWN_HANDSHAKE_INCOMPLETE;
 }
 
-static enum teardown fin_class(const struct connection *c)
+static enum teardown fin_class(const struct connection *c, const struct fin_order *order)
 {
-	const struct fin *fin = c->teardown->fin;
-	enum side closer = fin_closer(c);
+	const struct fin *fin = c->teardown->fin, *first = &fin[order->closer];
 
-	if (fin[SIDE_INITIATOR].seen && fin[SIDE_RESPONDER].seen) {
-		if (fin_crossed(c))
-			return TEARDOWN_SIMULTANEOUS;
-		return fin[closer].covered_by_fin ? TEARDOWN_THREE_SEGMENT : TEARDOWN_FOUR_WAY;
-	}
-	return fin[closer].covered.ordinal ? TEARDOWN_HALF_CLOSED : TEARDOWN_FIN_UNANSWERED;
+	if (!fin[SIDE_INITIATOR].seen || !fin[SIDE_RESPONDER].seen)
+		return first->covered.ordinal ? TEARDOWN_HALF_CLOSED : TEARDOWN_FIN_UNANSWERED;
+	if (order->crossed)
+		return TEARDOWN_SIMULTANEOUS;
+	return first->covered_by_fin ? TEARDOWN_THREE_SEGMENT : TEARDOWN_FOUR_WAY;
 }
 
 /* Precedence: stray; the handshake values while it is not done; then RST, then FINs. */
-static enum teardown teardown_of(const struct connection *c, const struct rst_hypothesis *reset)
+static enum teardown teardown_of(const struct connection *c, const struct ending *e)
 {
-	bool fin = fin_before(c, SIDE_INITIATOR, reset) || fin_before(c, SIDE_RESPONDER, reset);
-	bool done = reset ? reset->stage != RST_STAGE_SYN : c->handshake_done;
+	bool fin = e->fin[SIDE_INITIATOR] || e->fin[SIDE_RESPONDER];
+	bool done = e->reset ? e->reset->stage != RST_STAGE_SYN : c->handshake_done;
 
 	if (c->stray)
 		return TEARDOWN_STRAY;
 	if (!done)
-		return handshake_class(c, reset);
-	if (reset)
+		return handshake_class(c, e->reset);
+	if (e->reset)
 		return fin ? TEARDOWN_RST_AFTER_FIN : TEARDOWN_RST_ABORT;
-	return fin ? fin_class(c) : TEARDOWN_OPEN;
+	return fin ? fin_class(c, &e->order) : TEARDOWN_OPEN;
 }
 
 /* X, the sender of the first FIN; a FIN behind the accepted RST is none. */
-static enum side first_closer(const struct connection *c, const struct rst_hypothesis *reset)
+static enum side first_closer(const struct ending *e)
 {
-	bool i = fin_before(c, SIDE_INITIATOR, reset), r = fin_before(c, SIDE_RESPONDER, reset);
+	bool i = e->fin[SIDE_INITIATOR], r = e->fin[SIDE_RESPONDER];
 
 	if (i && r)
-		return fin_closer(c);
+		return e->order.closer;
 	return i ? SIDE_INITIATOR : r ? SIDE_RESPONDER : SIDE_NONE;
 }
 
-static enum side closer_of(const struct connection *c, enum teardown teardown,
-			   const struct rst_hypothesis *reset)
+static enum side closer_of(const struct ending *e, enum teardown teardown)
 {
-	enum side x = first_closer(c, reset);
+	enum side x = first_closer(e);
 
 	if (teardown == TEARDOWN_SIMULTANEOUS)
 		return SIDE_BOTH;
 	if (x != SIDE_NONE)
 		return x;
-	return reset ? (enum side)reset->by : SIDE_NONE;
+	return e->reset ? (enum side)e->reset->by : SIDE_NONE;
 }
 
 static uint64_t missing_of(const struct connection *c, enum side side)
@@ -199,30 +204,28 @@ static void judge_time_wait(const struct connection *c, int64_t until_ns, int64_
 	v->reuse_delay_ns = t->reuse.ts_ns - t->entry.ts_ns;
 }
 
-/* Dwell of the end that was in the state first. */
-static int64_t dwell_of(const struct verdict *v, enum endpoint_state state)
-{
-	const struct state_entry *first = NULL;
-
-	for (size_t i = 0; i < v->timeline_count; i++) {
-		const struct state_entry *e = &v->timeline[i];
-
-		if (e->state == state && (!first || e->entry_ns < first->entry_ns))
-			first = e;
-	}
-	return first ? first->dwell_ns : NONE_NS;
-}
-
+/* The dwells that are told are those of the end that was in the state first. */
 static void judge_states(const struct connection *c, const struct timeline_end *states,
 			 struct judge_room *room, struct verdict *v)
 {
+	static const struct state_entry never = {.dwell_ns = NONE_NS};
+	const struct state_entry *first[ENDPOINT_STATES];
+
 	v->timeline = room->timeline;
 	v->timeline_count = timeline_of(c, states, room->timeline);
-	v->close_wait_ns = dwell_of(v, STATE_CLOSE_WAIT);
-	v->fin_wait_1_ns = dwell_of(v, STATE_FIN_WAIT_1);
-	v->fin_wait_2_ns = dwell_of(v, STATE_FIN_WAIT_2);
-	v->last_ack_ns = dwell_of(v, STATE_LAST_ACK);
-	v->closing_ns = dwell_of(v, STATE_CLOSING);
+	for (int state = 0; state < ENDPOINT_STATES; state++)
+		first[state] = &never;
+	for (size_t i = 0; i < v->timeline_count; i++) {
+		const struct state_entry *e = &v->timeline[i], **f = &first[e->state];
+
+		if (*f == &never || e->entry_ns < (*f)->entry_ns)
+			*f = e;
+	}
+	v->close_wait_ns = first[STATE_CLOSE_WAIT]->dwell_ns;
+	v->fin_wait_1_ns = first[STATE_FIN_WAIT_1]->dwell_ns;
+	v->fin_wait_2_ns = first[STATE_FIN_WAIT_2]->dwell_ns;
+	v->last_ack_ns = first[STATE_LAST_ACK]->dwell_ns;
+	v->closing_ns = first[STATE_CLOSING]->dwell_ns;
 }
 
 static bool is_closed(const struct connection *c, const struct rst_hypothesis *reset)
@@ -289,11 +292,12 @@ static bool is_clean(const struct verdict *v)
 bool judge_is_clean(const struct connection *c, int64_t stuck_ns)
 {
 	const struct rst_hypothesis *reset = connection_reset(c, true, false);
+	struct ending ending = ending_of(c, NULL);
 	struct timeline_end end = {0};
 	struct state_entry state[TIMELINE_MAX];
 	size_t count;
 
-	if (!is_closed(c, reset) || c->notes || !is_fin_close(teardown_of(c, NULL)) ||
+	if (!is_closed(c, reset) || c->notes || !is_fin_close(teardown_of(c, &ending)) ||
 	    fin_check_of(c, SIDE_INITIATOR) != FIN_OK || fin_check_of(c, SIDE_RESPONDER) != FIN_OK)
 		return false;
 	count = timeline_of(c, &end, state);
@@ -312,7 +316,8 @@ void judge(const struct flow *flow, const struct connection *c, const struct jud
 	const struct rst_hypothesis *reset = connection_reset(c, true, followed);
 	struct timeline_end states = {.ordinal = reset ? reset->at.ordinal : 0,
 				      .ts_ns = reset ? reset->at.ts_ns : until};
-	enum side closer = first_closer(c, reset);
+	struct ending ending = ending_of(c, reset);
+	enum side closer = first_closer(&ending);
 
 	*v = (struct verdict){
 		.ip_version = flow_ip_version(flow),
@@ -322,11 +327,12 @@ void judge(const struct flow *flow, const struct connection *c, const struct jud
 		.first_ns = c->first_ns,
 		.last_ns = c->last_ns,
 		.duplicates = flow->duplicates,
-		.teardown = teardown_of(c, reset),
+		.teardown = teardown_of(c, &ending),
 		.complete = reset || is_closed(c, reset),
 		.end_reason = end_reason_of(flow, c, reset, end->reason),
 		.handshake_rtt_ns = c->handshake_rtt_ns,
 		.conn_state = zeek_conn_state(&c->zeek),
+		.history = zeek_history(&c->zeek),
 		.application = end->epilogue->application,
 		.marks = end->epilogue->marks,
 		.mark_count = end->epilogue->mark_count,
@@ -335,24 +341,21 @@ void judge(const struct flow *flow, const struct connection *c, const struct jud
 	};
 	if (flow_tunnel(flow))
 		v->tunnel = *flow_tunnel(flow);
-	v->closer = closer_of(c, v->teardown, reset);
+	v->closer = closer_of(&ending, v->teardown);
 	v->end_ns = end_ns_of(flow, c, v->end_reason, reset);
 	v->fin_silence_ns = NONE_NS;
-	if (closer != SIDE_NONE && v->teardown != TEARDOWN_SIMULTANEOUS)
+	if (closer != SIDE_NONE && v->teardown != TEARDOWN_SIMULTANEOUS) {
 		v->fin_silence_ns = c->teardown->fin_silence[closer];
+		v->half_close_bytes = c->teardown->half_close[peer_of(closer)];
+	}
 	if (v->teardown == TEARDOWN_OPEN)
 		v->open_stage = open_stage(c);
-	if (closer != SIDE_NONE && v->teardown != TEARDOWN_SIMULTANEOUS)
-		v->half_close_bytes = c->teardown->half_close[peer_of(closer)];
 	for (int side = 0; side < SIDES; side++)
 		judge_direction(flow, c, (enum side)side, &v->dir[side]);
 	span_noted(c, v);
 	judge_reset(c, reset, v);
 	judge_time_wait(c, until, end->two_msl_ns, &states, v);
 	judge_states(c, &states, room, v);
-	strncpy(room->history, zeek_history(&c->zeek), ZEEK_HISTORY_MAX);
-	room->history[ZEEK_HISTORY_MAX] = '\0';
-	v->history = room->history;
 	v->finding_count = judge_findings(c, reset, end, v, room);
 	v->clean = is_clean(v);
 	if (end->ladders == LADDERS_ALL || (end->ladders == LADDERS_UNCLEAN && !v->clean))

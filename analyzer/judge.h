@@ -22,13 +22,12 @@ struct judge_end {
 	const struct epilogue *epilogue; /* what the readers of its streams found */
 };
 
-/* Room the verdict points into; reused from verdict to verdict. */
+/* Room the verdict points into, beside the connection itself; reused from verdict to verdict. */
 struct judge_room {
 	struct finding finding[FINDINGS_MAX];
 	uint64_t ordinal[FINDINGS_MAX];
 	struct state_entry timeline[TIMELINE_MAX];
 	struct ladder_segment ladder[LADDER_HEAD + LADDER_MAX];
-	char history[ZEEK_HISTORY_MAX + 1];
 };
 
 void judge(const struct flow *flow, const struct connection *c, const struct judge_end *end,

@@ -427,7 +427,7 @@ static void tell_limits(struct list *l, const struct connection *c)
 	};
 	struct moment at = {.ts_ns = c->last_ns, .file = c->first_file};
 
-	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++)
+	for (size_t i = 0; c->limits != 0 && i < sizeof(bounds) / sizeof(bounds[0]); i++)
 		if (c->limits & bounds[i].limit)
 			add(l, FINDING_TRACKING_LIMIT, SIDE_NONE, &at, 1, "%s", bounds[i].detail);
 	if (zeek_history_full(&c->zeek))

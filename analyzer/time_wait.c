@@ -16,9 +16,9 @@ static bool inside(const struct time_wait *w, int64_t ts_ns, int64_t two_msl_ns)
 void time_wait_enter(struct connection *c)
 {
 	struct teardown_part *t = c->teardown;
-	enum side closer = fin_closer(c);
+	struct fin_order order = fin_order(c);
 
-	if (fin_crossed(c)) {
+	if (order.crossed) {
 		/* each end needs both: its ACK of the peer's FIN, and the peer's of its own */
 		t->entry = moment_before(&t->fin[0].covered, &t->fin[1].covered)
 				   ? t->fin[1].covered
@@ -28,8 +28,9 @@ void time_wait_enter(struct connection *c)
 								.clock_ns = t->entry.ts_ns};
 		return;
 	}
-	t->entry = t->fin[peer_of(closer)].covered;
-	t->time_wait[closer] = (struct time_wait){.entered = true, .clock_ns = t->entry.ts_ns};
+	t->entry = t->fin[peer_of(order.closer)].covered;
+	t->time_wait[order.closer] = (struct time_wait){.entered = true,
+							.clock_ns = t->entry.ts_ns};
 }
 
 static void holder_sent(struct connection *c, enum side holder, const struct segment *s,

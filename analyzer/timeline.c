@@ -16,7 +16,8 @@ static const struct moment *within(const struct moment *m, uint64_t limit)
 	return m->ordinal && (limit == 0 || m->ordinal < limit) ? m : NULL;
 }
 
-static struct moves moves_of(const struct connection *c, enum side side, uint64_t limit)
+static struct moves moves_of(const struct connection *c, const struct fin_order *order,
+			     enum side side, uint64_t limit)
 {
 	const struct fin *own = &c->teardown->fin[side], *peer = &c->teardown->fin[peer_of(side)];
 	struct moves m = {
@@ -28,7 +29,7 @@ static struct moves moves_of(const struct connection *c, enum side side, uint64_
 
 	/* with both FINs the same evidence as for the class: X closes actively, Y passively */
 	if (m.sent && m.peer && within(&peer->at, limit))
-		m.passive = !fin_crossed(c) && fin_closer(c) != side;
+		m.passive = !order->crossed && order->closer != side;
 	return m;
 }
 
@@ -45,11 +46,12 @@ static enum endpoint_state state_of(const struct moves *m)
 
 enum endpoint_state timeline_state(const struct connection *c, enum side side)
 {
+	struct fin_order order = fin_order(c);
 	struct moves m;
 
 	if (!c->teardown)
 		return STATE_ESTABLISHED;
-	m = moves_of(c, side, 0);
+	m = moves_of(c, &order, side, 0);
 	return state_of(&m);
 }
 
@@ -115,12 +117,13 @@ static void put_active(struct writer *w, const struct moves *m, int64_t end_ns,
 size_t timeline_of(const struct connection *c, const struct timeline_end *end,
 		   struct state_entry out[TIMELINE_MAX])
 {
+	struct fin_order order = fin_order(c);
 	struct writer w = {.out = out};
 
 	if (!c->teardown)
 		return 0;
 	for (int side = 0; side < SIDES; side++) {
-		struct moves m = moves_of(c, (enum side)side, end->ordinal);
+		struct moves m = moves_of(c, &order, (enum side)side, end->ordinal);
 
 		w.side = (uint8_t)side;
 		if (!m.sent && m.peer)
