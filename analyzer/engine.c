@@ -74,6 +74,7 @@ void engine_free(struct engine *e)
 	if (e->table && flow_count(e->table) > 0)
 		flow_each(e->table, abandon);
 	flow_table_free(e->table);
+	spares_free(&e->spares);
 	duplicates_free(e->duplicates);
 	free(e);
 }

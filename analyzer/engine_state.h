@@ -9,6 +9,7 @@
 #include "analyzer/judge.h"
 #include "analyzer/losses.h"
 #include "analyzer/regular.h"
+#include "analyzer/spares.h"
 #include "analyzer/streams.h"
 
 /* Connections that have ended are packed when this many others have ended after them: their last
@@ -33,6 +34,7 @@ struct engine {
 	size_t memory;          /* of connections, live and packed */
 	struct flow *ended[ENDED_RING];
 	uint32_t ended_next;
+	struct spares spares;
 	struct regular opened;    /* a kept connection opened to be looked at */
 	struct connection glance; /* a regular connection expanded to be looked at, no more */
 	struct teardown_part glance_teardown;

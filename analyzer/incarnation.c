@@ -112,11 +112,11 @@ static bool start_regular(struct engine *e, const struct arrival *a, struct flow
 	/* consumers look at full connections */
 	if (e->config.no_short_way || e->streams.consumers > 0)
 		return false;
-	r = malloc(sizeof(*r));
+	r = spares_take(&e->spares);
 	if (!r)
 		return false;
 	if (!regular_start(r, a->segment, &a->at, e->config.ladders != LADDERS_NONE)) {
-		free(r);
+		spares_give(&e->spares, r);
 		return false;
 	}
 	*place = (struct place){enter(e, a, old, a->way), PLACE_TAKEN};

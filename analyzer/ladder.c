@@ -123,6 +123,11 @@ void ladder_give_up(struct ladder *l)
 	l->given_up = true;
 }
 
+void ladder_empty(struct ladder *l)
+{
+	*l = (struct ladder){.segment = l->segment, .capacity = l->capacity, .given_up = true};
+}
+
 void ladder_free(struct ladder *l)
 {
 	free(l->segment);

@@ -36,6 +36,8 @@ size_t ladder_copy(const struct ladder *ladder, struct ladder_segment *out);
 void ladder_take_back(struct ladder *ladder, uint32_t file, uint64_t packet);
 /* Frees the segments; what is offered from now on is left out, too. */
 void ladder_give_up(struct ladder *ladder);
+/* The same, but that the room for them is kept. */
+void ladder_empty(struct ladder *ladder);
 size_t ladder_memory(const struct ladder *ladder);
 void ladder_free(struct ladder *ladder);
 

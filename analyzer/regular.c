@@ -80,9 +80,14 @@ static void take_syn(struct regular *r, enum side from, const struct segment *s,
 bool regular_start(struct regular *r, const struct segment *s, const struct moment *at,
 		   bool keep_ladder)
 {
+	struct ladder room;
+
 	if (!is_plain_syn(s, TCP_SYN) || !fits(at))
 		return false;
+	room = r->ladder;
 	memset(r, 0, sizeof(*r));
+	r->ladder.segment = room.segment;
+	r->ladder.capacity = room.capacity;
 	r->first_ns = r->last_ns = s->ts_ns;
 	r->handshake_rtt_ns = NONE_NS;
 	r->first_packet = (uint32_t)s->packet;

@@ -93,7 +93,8 @@ struct regular {
 	struct ladder ladder;         /* owns its segments */
 };
 
-/* True where a connection may begin regularly with this segment; then *r is filled. */
+/* True where a connection may begin regularly with this segment; then *r is filled. Before, only the room that its
+ * ladder has means anything. */
 bool regular_start(struct regular *r, const struct segment *s, const struct moment *at,
 		   bool keep_ladder);
 /* Takes the next segment of from; false, and nothing changed, where it is not the next one of a regular

@@ -76,10 +76,12 @@ static struct connection *leave_regular(struct engine *e, struct flow *f)
 	if (!c->teardown)
 		free(t);
 	f->tell_again |= f->told > 0;
-	if (f->form == FORM_KEPT)
+	if (f->form == FORM_KEPT) {
 		free(f->as.kept);
-	else
-		free(f->as.regular); /* but for the ladder, which is c's now */
+	} else {
+		f->as.regular->ladder = (struct ladder){0}; /* it is c's now */
+		spares_give(&e->spares, f->as.regular);
+	}
 	flow_set_live(f, c);
 	account(e, f);
 	return c;
@@ -195,12 +197,14 @@ static bool keep_regular(struct engine *e, struct flow *f)
 	    !regular_is_clean(r, e->config.stuck_ns) &&
 	    !judge_is_clean(remember_glance(e, f), e->config.stuck_ns))
 		return false;
-	ladder_give_up(&r->ladder);
 	kept = kept_of(r);
-	if (!kept)
+	if (!kept) {
+		ladder_give_up(&r->ladder);
 		return true;
+	}
+	ladder_empty(&r->ladder);
 	tell_early(e, f, kept);
-	regular_free(r);
+	spares_give(&e->spares, r);
 	f->as.kept = kept;
 	f->form = FORM_KEPT;
 	return true;
