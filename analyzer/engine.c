@@ -184,7 +184,7 @@ static bool tell_last(struct engine *e, struct flow *f, enum end_reason reason, 
 		return true;
 	if (f->form == FORM_KEPT && engine_hands_over(e, f))
 		return engine_hand_over(e, f, f->as.kept, reason, until_ns, err);
-	c = remember_glance(e, f);
+	c = streams_may_find(f->streams) ? remember_full(e, f) : remember_glance(e, f);
 	if (!c)
 		return no_memory(err);
 	f->tell_again = changed;
@@ -394,8 +394,8 @@ static void settle_older(struct engine *e, struct flow *placed, const struct arr
 
 /* Tells the readers of its streams: of SYNs that turned out to be this connection's, and of this
  * segment. */
-static bool read_along(struct engine *e, struct flow *f, struct connection *c,
-		       const struct arrival *a, bool taken, struct error *err)
+static bool read_along(struct engine *e, struct flow *f, const struct arrival *a, bool taken,
+		       struct error *err)
 {
 	enum side from = flow_side(f, a->way);
 
@@ -406,13 +406,13 @@ static bool read_along(struct engine *e, struct flow *f, struct connection *c,
 
 		if (!streams_aside(e->moved_from, (enum side)n->from, &n->segment,
 				   SEGMENT_MOVED_AWAY, err) ||
-		    !streams_segment(&e->streams, f, c, SIDE_INITIATOR, &n->segment, &n->at,
-				     e->now_ns, err))
+		    !streams_segment(&e->streams, f, SIDE_INITIATOR, &n->segment, &n->at, e->now_ns,
+				     err))
 			return false;
 	}
 	if (!taken)
 		return streams_aside(f, from, a->segment, SEGMENT_TAKEN, err);
-	return streams_segment(&e->streams, f, c, from, a->segment, &a->at, e->now_ns, err);
+	return streams_segment(&e->streams, f, from, a->segment, &a->at, e->now_ns, err);
 }
 
 static bool deliver(struct engine *e, const struct arrival *a, struct place place,
@@ -443,7 +443,7 @@ static bool deliver(struct engine *e, const struct arrival *a, struct place plac
 	}
 	if (!ok)
 		return no_memory(err);
-	ok = read_along(e, f, c, a, place.how == PLACE_TAKE, err);
+	ok = read_along(e, f, a, place.how == PLACE_TAKE || place.how == PLACE_TAKEN, err);
 	flow_touch(e->table, f, queue_of(f), e->now_ns);
 	remember_settle(e, f);
 	/* from here on settling another flow may pack this one */
@@ -452,19 +452,22 @@ static bool deliver(struct engine *e, const struct arrival *a, struct place plac
 }
 
 /* The usual case: the next segment of a regular connection. Both ends have been seen, nothing is to be
- * placed or opened, and nobody reads along (incarnation.c). False: nothing was done. */
+ * placed or opened. False: nothing was done. */
 static bool take_usual(struct engine *e, struct flow *f, const struct arrival *a)
 {
 	struct regular *r = f->as.regular;
 
 	if (f->form != FORM_REGULAR || (a->segment->flags & (TCP_SYN | TCP_RST)) ||
+	    (f->streams && streams_is_urgent(a->segment)) ||
 	    !regular_take_next(r, flow_side(f, a->way), a->segment, &a->at,
 			       e->config.ladders != LADDERS_NONE))
 		return false;
+	if (f->streams && !read_along(e, f, a, true, &e->refusal))
+		e->refused = true;
 	f->tell_again = f->told > 0;
 	flow_touch(e->table, f, queue_of_regular(r), e->now_ns);
 	/* as long as nothing of this changes it is settled */
-	if (r->stage == REGULAR_CLOSED || regular_memory(r) != f->memory)
+	if (r->stage == REGULAR_CLOSED || remember_regular_memory(f) != f->memory)
 		remember_settle(e, f);
 	/* to its SYN|ACK the one before has listened already */
 	if (f->heir)

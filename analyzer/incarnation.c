@@ -109,8 +109,7 @@ static bool start_regular(struct engine *e, const struct arrival *a, struct flow
 {
 	struct regular *r;
 
-	/* consumers look at full connections */
-	if (e->config.no_short_way || e->streams.consumers > 0)
+	if (e->config.no_short_way)
 		return false;
 	r = spares_take(&e->spares);
 	if (!r)

@@ -243,12 +243,11 @@ static void note_peaks(struct engine *e)
 		e->counts.peak_memory = memory;
 }
 
-/* The same of a regular one, whose streams nobody reads. */
+/* The same of a regular one. */
 static void settle_regular(struct engine *e, struct flow *f)
 {
-	const struct regular *r = f->as.regular;
-	size_t memory = regular_memory(r);
-	unsigned stage = r->stage;
+	size_t memory = remember_regular_memory(f);
+	unsigned stage = f->as.regular->stage;
 
 	e->memory += memory - f->memory;
 	f->memory = (uint32_t)memory;

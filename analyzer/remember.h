@@ -36,6 +36,13 @@ void remember_none(struct engine *e);
 /* Bytes of connections, flows and the duplicates' window. */
 size_t remember_memory(const struct engine *e);
 
+/* Bytes of a regular connection and its streams. */
+static inline size_t remember_regular_memory(const struct flow *flow)
+{
+	return regular_memory(flow->as.regular) +
+	       (flow->streams ? streams_memory(flow->streams) : 0);
+}
+
 static inline bool remember_is_regular(const struct flow *flow)
 {
 	return flow->form == FORM_REGULAR || flow->form == FORM_KEPT;

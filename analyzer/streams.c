@@ -1,17 +1,15 @@
 #include "analyzer/streams.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-#include "analyzer/sequence.h"
-
-/* An ACK this far below a midstream direction's first bytes still tells where they begin. */
-enum { BASE_NEAR = 1 << 20 };
+#include "analyzer/stream_view.h"
 
 /* When a segment came, and how its connection stands with it. */
 struct arrival_state {
 	const struct moment *at;
 	int64_t ns; /* confirmed capture time */
-	bool reset; /* a reset stands */
+	struct stream_view view;
 };
 
 static bool no_memory(struct error *err)
@@ -69,28 +67,9 @@ static bool pass_on(void *context, const struct stream_data *data, struct error 
 
 /* --- opening --- */
 
-static struct stream_origin origin_of(const struct flow *f, const struct connection *c)
+static bool open_streams(struct stream_desk *desk, struct flow *f, struct error *err)
 {
-	struct stream_origin o = {
-		.ip_version = flow_ip_version(f),
-		.tunnel = flow_tunnel(f),
-		.first_ns = c->first_ns,
-		.first_packet = c->first_packet,
-		.file = c->first_file,
-		.midstream = c->midstream,
-	};
-
-	for (int side = 0; side < SIDES; side++) {
-		o.address[side] = flow_address(f, (enum side)side);
-		o.port[side] = flow_port(f, (enum side)side);
-	}
-	return o;
-}
-
-static bool open_streams(struct stream_desk *desk, struct flow *f, const struct connection *c,
-			 struct error *err)
-{
-	struct stream_origin origin = origin_of(f, c);
+	struct stream_origin origin = stream_view_origin(f);
 	struct streams *t = calloc(1, sizeof(*t));
 
 	if (!t)
@@ -148,82 +127,41 @@ static bool reserve(struct stream_pool *pool, const struct stream *by, size_t mo
 
 /* --- segments --- */
 
-/* Where a direction without SYN begins: at its lowest number so far, or at what the peer had acknowledged
- * just before; one below its first byte is a keep-alive's number. */
-static uint32_t midstream_base(const struct direction *d, uint32_t seq)
-{
-	uint32_t first = d->captured.started ? seq - d->captured.base : 0;
-	uint32_t acked = d->peer_acked ? seq - d->peer_ack : 0;
-
-	if (first > 1 && first <= BASE_NEAR)
-		return seq - first;
-	return acked <= BASE_NEAR ? seq - acked : seq;
-}
-
-/* Of a direction without SYN and without payload, an ACK or the FIN tells that bytes are missing behind
- * its lowest number; more than the one of a keep-alive. */
-static bool is_all_missing(const struct connection *c, enum side side)
-{
-	const struct direction *d = &c->dir[side];
-	const struct fin *fin = c->teardown ? &c->teardown->fin[side] : NULL;
-	uint32_t shown = fin && fin->seen ? fin->seq : d->peer_ack;
-	uint32_t missing = shown - d->captured.base;
-
-	return d->captured.started && ((fin && fin->seen) || d->peer_acked) && missing > 1 &&
-	       missing <= BASE_NEAR;
-}
-
-/* Where the stream begins, if the capture tells by now: behind the SYN; without one at the first data or
- * close below; without data at the lowest number, with nothing of it captured at the peer's first ACK. */
-static bool base_of(const struct connection *c, enum side side, bool has_data, uint32_t seq,
-		    uint32_t *base)
-{
-	const struct direction *d = &c->dir[side];
-
-	if (d->isn_known)
-		*base = d->isn + 1;
-	else if (has_data)
-		*base = midstream_base(d, seq);
-	else if (d->nxt_known)
-		*base = d->captured.base;
-	else
-		*base = d->peer_first_ack;
-	return d->isn_known || has_data || (d->nxt_known ? is_all_missing(c, side) : d->unseen > 0);
-}
-
 /* The stream of a side, made and started if that is possible by now; *stream is NULL else. False without
  * memory. */
-static bool stream_of(struct streams *t, const struct connection *c, enum side side, bool has_data,
-		      uint32_t seq, bool reset, struct stream **stream)
+static bool stream_of(struct streams *t, const struct stream_view *view, enum side side,
+		      bool has_data, uint32_t seq, struct stream **stream)
 {
-	const struct direction *d = &c->dir[side];
+	const struct stream_view_side *v = &view->side[side];
 	struct stream *s = t->stream[side];
 	uint32_t base;
 
 	*stream = NULL;
-	if (t->over[side] || (!s && !base_of(c, side, has_data, seq, &base)))
+	if (t->over[side] || (!s && !stream_view_base(v, has_data, seq, &base)))
 		return true;
 	if (!s) {
 		s = malloc(sizeof(*s));
 		if (!s)
 			return false;
 		stream_init(s, &t->desk->pool, (struct stream_sink){.data = pass_on, .context = t},
-			    side, t->desk->overlap, base, d->isn_known);
-		s->suspended = reset;
+			    side, t->desk->overlap, base, v->isn_known);
+		s->suspended = view->reset;
 		t->stream[side] = s;
-	} else if (d->isn_known) { /* the initiator may have chosen another SYN|ACK */
-		stream_restart(s, d->isn + 1);
+	} else if (v->isn_known) { /* the initiator may have chosen another SYN|ACK */
+		stream_restart(s, v->isn + 1);
 	}
 	*stream = s;
 	return true;
 }
 
-static bool tell_added(struct connection *c, enum side from, const struct segment *s,
+/* A regular connection sends no byte twice. */
+static bool tell_added(struct flow *f, enum side from, const struct segment *s,
 		       const struct moment *at, const struct stream_added *added)
 {
 	if (!added->conflict)
 		return true;
-	return connection_overlap(c, from, at,
+	assert(f->form == FORM_LIVE);
+	return connection_overlap(f->as.live, from, at,
 				  &(struct overlap){.seq = added->conflict_at,
 						    .earlier_length = added->earlier_length,
 						    .later_length = s->payload_len,
@@ -231,26 +169,26 @@ static bool tell_added(struct connection *c, enum side from, const struct segmen
 }
 
 /* A keep-alive's byte (RFC 9293, 3.8.4) begins no stream. */
-static bool is_probe(const struct direction *d, const struct segment *s)
+static bool is_probe(const struct stream_view_side *v, const struct segment *s)
 {
-	return s->payload_len == 1 && d->peer_acked && s->seq + 1 == d->peer_ack;
+	return s->payload_len == 1 && v->peer_acked && s->seq + 1 == v->peer_ack;
 }
 
 /* Before the payload of the same segment is added: what waits behind its FIN is nobody's. */
-static bool heed_reset_and_fin(struct stream *s, const struct connection *c, enum side side,
-			       bool reset, struct error *err)
+static bool heed_reset_and_fin(struct stream *s, const struct stream_view *view, enum side side,
+			       struct error *err)
 {
-	const struct fin *fin = c->teardown ? &c->teardown->fin[side] : NULL;
+	const struct stream_view_side *v = &view->side[side];
 
-	return stream_suspend(s, reset, err) &&
-	       (!fin || !fin->seen || stream_fin(s, fin->seq, err));
+	return stream_suspend(s, view->reset, err) && (!v->fin || stream_fin(s, v->fin_seq, err));
 }
 
-static bool add_payload(struct streams *t, struct connection *c, enum side from,
-			const struct segment *s, const struct arrival_state *now, struct error *err)
+static bool add_payload(struct flow *f, enum side from, const struct segment *s,
+			const struct arrival_state *now, struct error *err)
 {
+	struct streams *t = f->streams;
 	struct stream *stream;
-	const struct direction *peer = &c->dir[peer_of(from)];
+	const struct stream_view_side *peer = &now->view.side[peer_of(from)];
 	uint32_t seq = s->seq + ((s->flags & TCP_SYN) ? 1 : 0);
 	struct stream_arrival a = {
 		.bytes = s->payload,
@@ -267,13 +205,13 @@ static bool add_payload(struct streams *t, struct connection *c, enum side from,
 	uint64_t forced;
 	bool ok;
 
-	if (!t->stream[from] && is_probe(&c->dir[from], s))
+	if (!t->stream[from] && is_probe(&now->view.side[from], s))
 		return true;
-	if (!stream_of(t, c, from, true, seq, now->reset, &stream))
+	if (!stream_of(t, &now->view, from, true, seq, &stream))
 		return no_memory(err);
 	if (!stream)
 		return true;
-	if (!heed_reset_and_fin(stream, c, from, now->reset, err) ||
+	if (!heed_reset_and_fin(stream, &now->view, from, err) ||
 	    !stream_time(stream, now->ns, err))
 		return false;
 	if (stream_may_hold(stream, &a) &&
@@ -282,31 +220,29 @@ static bool add_payload(struct streams *t, struct connection *c, enum side from,
 	forced = stream->forced;
 	ok = stream_add(stream, &a, &added, err);
 	note_forced(t, stream, forced);
-	return ok && (tell_added(c, from, s, now->at, &added) || no_memory(err));
+	return ok && (tell_added(f, from, s, now->at, &added) || no_memory(err));
 }
 
 /* Something beside payload concerns the stream: its FIN, or an ACK of bytes. */
-static bool concerned(const struct streams *t, const struct connection *c, enum side side)
+static bool concerned(const struct streams *t, const struct stream_view_side *v, enum side side)
 {
-	const struct direction *d = &c->dir[side];
-
-	return t->stream[side] || (c->teardown && c->teardown->fin[side].seen) ||
-	       (d->peer_acked && (!d->isn_known || d->peer_ack - d->isn > 1));
+	return t->stream[side] || v->fin ||
+	       (v->peer_acked && (!v->isn_known || v->peer_ack - v->isn > 1));
 }
 
 /* What the segment told about one direction beside payload: ACK, FIN, reset, time. */
-static bool follow(struct streams *t, const struct connection *c, enum side side,
-		   const struct arrival_state *now, struct error *err)
+static bool follow(struct streams *t, enum side side, const struct arrival_state *now,
+		   struct error *err)
 {
-	const struct direction *d = &c->dir[side];
+	const struct stream_view_side *v = &now->view.side[side];
 	struct stream *s;
 
-	if (!concerned(t, c, side))
+	if (!concerned(t, v, side))
 		return true;
-	if (!stream_of(t, c, side, false, 0, now->reset, &s))
+	if (!stream_of(t, &now->view, side, false, 0, &s))
 		return no_memory(err);
-	return !s || (heed_reset_and_fin(s, c, side, now->reset, err) &&
-		      (!d->peer_acked || stream_acked(s, d->peer_ack, now->at, now->ns, err)) &&
+	return !s || (heed_reset_and_fin(s, &now->view, side, err) &&
+		      (!v->peer_acked || stream_acked(s, v->peer_ack, now->at, now->ns, err)) &&
 		      stream_time(s, now->ns, err));
 }
 
@@ -323,13 +259,12 @@ static bool tell_ended(struct streams *t, struct error *err)
 }
 
 /* Both FINs delivered, or a reset that stands. */
-static bool is_over(const struct streams *t, const struct connection *c, bool reset)
+static bool is_over(const struct streams *t, const struct stream_view *view, bool reset)
 {
 	if (reset)
 		return true;
 	for (int side = 0; side < SIDES; side++)
-		if (t->stream[side] ? !stream_ended(t->stream[side])
-				    : !c->teardown || !c->teardown->fin[side].seen)
+		if (t->stream[side] ? !stream_ended(t->stream[side]) : !view->side[side].fin)
 			return false;
 	return true;
 }
@@ -365,44 +300,48 @@ bool streams_icmp(struct flow *f, const struct icmp_error *icmp, struct error *e
 	return true;
 }
 
-static bool take_payload(struct streams *t, struct connection *c, enum side from,
-			 const struct segment *s, const struct arrival_state *now,
-			 struct error *err)
+static bool take_payload(struct flow *f, enum side from, const struct segment *s,
+			 const struct arrival_state *now, struct error *err)
 {
-	if (t->over[from] || (s->flags & TCP_RST))
+	if (f->streams->over[from] || (s->flags & TCP_RST))
 		return true;
-	if ((s->flags & TCP_URG) && s->urgent > 0 && s->payload_len > 0 &&
-	    !connection_event(c, FINDING_URGENT_DATA, from, now->at, s->seq, s->urgent))
-		return no_memory(err);
+	if (streams_is_urgent(s)) {
+		assert(f->form == FORM_LIVE);
+		if (!connection_event(f->as.live, FINDING_URGENT_DATA, from, now->at, s->seq,
+				      s->urgent))
+			return no_memory(err);
+	}
 	/* also where the capture cut all of it off: it was sent */
-	return s->payload_len == 0 || add_payload(t, c, from, s, now, err);
+	return s->payload_len == 0 || add_payload(f, from, s, now, err);
 }
 
-bool streams_segment(struct stream_desk *desk, struct flow *f, struct connection *c, enum side from,
+bool streams_segment(struct stream_desk *desk, struct flow *f, enum side from,
 		     const struct segment *s, const struct moment *at, int64_t now_ns,
 		     struct error *err)
 {
-	const struct arrival_state now = {
-		.at = at, .ns = now_ns, .reset = connection_reset(c, false, false)};
+	struct arrival_state now = {.at = at, .ns = now_ns};
 	struct streams *t = f->streams;
 	bool ok;
 
 	if (desk->consumers == 0)
 		return true;
-	if (!t && !open_streams(desk, f, c, err))
+	if (!t && !open_streams(desk, f, err))
 		return false;
 	t = f->streams;
 	t->latest = *at;
 	if (!streams_aside(f, from, s, SEGMENT_TAKEN, err))
 		return false;
+	if (t->over[SIDE_INITIATOR] && t->over[SIDE_RESPONDER] && t->ended)
+		return true;
+	now.view = stream_view_of(f);
 	if (t->over[SIDE_INITIATOR] && t->over[SIDE_RESPONDER])
-		return t->ended || !is_over(t, c, now.reset) || tell_ended(t, err);
-	ok = take_payload(t, c, from, s, &now, err) && follow(t, c, SIDE_INITIATOR, &now, err) &&
-	     follow(t, c, SIDE_RESPONDER, &now, err);
-	if (ok && !t->ended && is_over(t, c, now.reset))
+		return !is_over(t, &now.view, now.view.reset) || tell_ended(t, err);
+	ok = take_payload(f, from, s, &now, err) && follow(t, SIDE_INITIATOR, &now, err) &&
+	     follow(t, SIDE_RESPONDER, &now, err);
+	if (ok && !t->ended && is_over(t, &now.view, now.view.reset))
 		ok = tell_ended(t, err);
 	drop_unwanted(t);
-	if (t->ended && !now.reset && is_over(t, c, false))
+	if (t->ended && !now.view.reset && is_over(t, &now.view, false))
 		for (int side = 0; side < SIDES; side++)
 			drop_stream(t, (enum side)side);
 	return ok;

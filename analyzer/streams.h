@@ -31,16 +31,27 @@ struct streams {
 	bool ended;      /* consumers were told */
 };
 
-/* The connection of flow has got a segment; intake has been told before. The first one opens it. now_ns is confirmed capture time. */
-bool streams_segment(struct stream_desk *desk, struct flow *flow, struct connection *c,
-		     enum side from, const struct segment *s, const struct moment *at,
-		     int64_t now_ns, struct error *err);
+/* The connection of flow, regular or live, has got a segment, and knows of it. The first one opens the part.
+ * now_ns is confirmed capture time. A regular one must not be given what streams_is_urgent(). */
+bool streams_segment(struct stream_desk *desk, struct flow *flow, enum side from,
+		     const struct segment *s, const struct moment *at, int64_t now_ns,
+		     struct error *err);
+/* A segment with a finding of its own: only a full connection holds it. */
+static inline bool streams_is_urgent(const struct segment *s)
+{
+	return (s->flags & TCP_URG) && s->urgent > 0 && s->payload_len > 0;
+}
 /* A segment that is not taken in: a stray SYN, a rival SYN|ACK, a capture duplicate, or one that went
  * over to the next incarnation. */
 bool streams_aside(struct flow *flow, enum side from, const struct segment *s,
 		   enum segment_kind kind, struct error *err);
 /* An ICMP error about one of its segments. */
 bool streams_icmp(struct flow *flow, const struct icmp_error *icmp, struct error *err);
+/* True where finishing can add findings: to a full connection only. */
+static inline bool streams_may_find(const struct streams *t)
+{
+	return t && (t->stream[SIDE_INITIATOR] || t->stream[SIDE_RESPONDER] || t->forced > 0);
+}
 /* The connection is about to be judged: delivers what is left, collects what was found. */
 bool streams_finish(struct flow *flow, struct connection *c, struct epilogue *epilogue,
 		    struct error *err);

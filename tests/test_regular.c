@@ -12,6 +12,7 @@
 #include "analyzer/kept.h"
 #include "analyzer/regular.h"
 #include "tests/random_segments.h"
+#include "tests/reader.h"
 #include "tests/verdict_checks.h"
 
 #define TWO_MSL_NS INT64_C(240000000000)
@@ -410,7 +411,26 @@ enum { RUNS = 12, CONNECTIONS = 1500, AT_ONCE = 4, TUPLES = 9 };
 struct engines {
 	struct scene with, without;
 	int64_t now_ns;
+	bool read; /* somebody reads the streams */
+	struct reader readers[2];
 };
+
+/* What there is to read, most of the time captured. */
+static void put_payload(struct watch *w, struct segment *s)
+{
+	static uint8_t bytes[8192];
+
+	if (bytes[0] == 0)
+		for (size_t i = 0; i < sizeof(bytes); i++)
+			bytes[i] = (uint8_t)(i % 251 + 1);
+	s->urgent = s->flags & TCP_URG ? (uint16_t)below(w, 3) : 0;
+	if (s->payload_len == 0)
+		return;
+	s->payload = bytes + below(w, 251);
+	s->payload_captured = s->payload_len < 4096 ? s->payload_len : 4096;
+	if (chance(w, 20))
+		s->payload_captured = below(w, s->payload_captured + 1);
+}
 
 static bool to_both(struct watch *w, enum side from, struct segment *s)
 {
@@ -426,6 +446,8 @@ static bool to_both(struct watch *w, enum side from, struct segment *s)
 	s->dst = w->ends.address[to];
 	s->dport = w->ends.port[to];
 	s->checksum = (uint16_t)random_next(&w->random);
+	if (engines->read)
+		put_payload(w, s);
 	copy = *s;
 	assert_true(scene_feed(&engines->with, s, engines->now_ns));
 	assert_true(scene_feed(&engines->without, &copy, engines->now_ns));
@@ -467,10 +489,31 @@ static void compare_told(struct engines *engines, uint32_t seed, uint32_t *class
 	}
 }
 
+static void compare_read(struct engines *engines, uint32_t seed)
+{
+	struct reader *x = &engines->readers[0], *y = &engines->readers[1];
+	uint64_t pieces = 0, gaps = 0;
+
+	assert_int_equal(x->count, y->count);
+	reader_sort(x);
+	reader_sort(y);
+	for (size_t i = 0; i < x->count; i++) {
+		pieces += x->digest[i].pieces;
+		gaps += x->digest[i].gaps;
+		if (memcmp(&x->digest[i], &y->digest[i], sizeof(x->digest[i])) != 0)
+			fail_msg("run %u: the streams of packet %llu's connection differ", seed,
+				 (unsigned long long)x->digest[i].first_packet);
+	}
+	assert_in_range(pieces, CONNECTIONS / 2, UINT64_MAX);
+	assert_in_range(gaps, 1, UINT64_MAX);
+	reader_free(x);
+	reader_free(y);
+}
+
 static void run_both(uint32_t seed, uint32_t *checks)
 {
 	struct engine_config config = engine_defaults();
-	struct engines engines = {.now_ns = SECOND_NS};
+	struct engines engines = {.now_ns = SECOND_NS, .read = seed % 2};
 	struct watch open[AT_ONCE] = {0};
 	uint32_t random = seed, begun = 0;
 
@@ -478,6 +521,10 @@ static void run_both(uint32_t seed, uint32_t *checks)
 	scene_open(&engines.with, &config);
 	config.no_short_way = true;
 	scene_open(&engines.without, &config);
+	if (engines.read) {
+		reader_attach(&engines.readers[0], engines.with.engine);
+		reader_attach(&engines.readers[1], engines.without.engine);
+	}
 	while (begun < CONNECTIONS) {
 		struct watch *w = &open[random_next(&random) % AT_ONCE];
 
@@ -488,6 +535,8 @@ static void run_both(uint32_t seed, uint32_t *checks)
 	scene_finish(&engines.with);
 	scene_finish(&engines.without);
 	compare_told(&engines, seed, checks);
+	if (engines.read)
+		compare_read(&engines, seed);
 	scene_close(&engines.with);
 	scene_close(&engines.without);
 }
