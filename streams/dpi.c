@@ -7,12 +7,11 @@
 
 #include "streams/application_table.h"
 #include "streams/dpi_packet.h"
+#include "streams/dpi_words.h"
 
 enum {
 	PACKETS_MAX = 80, /* given to nDPI of one connection, as ndpiReader does */
 	GAP_MAX = 1000,   /* see pass_gap */
-	NAME_MAX_BYTES = 64,
-	SERVER_NAME_BYTES = 256,
 };
 
 /* One connection: small once it is decided, and it may be remembered for long after. */
@@ -143,51 +142,6 @@ static void flow_close(struct dpi *dpi, struct watched *w)
 	w->flow = NULL;
 }
 
-/* The names of what nDPI finds fault with; returns how many. Judging the URL it leaves to its users. */
-static size_t risks_of(struct ndpi_flow_struct *flow, const char *risks[NDPI_MAX_RISK])
-{
-	ndpi_risk_enum of_url = NDPI_NO_RISK;
-	size_t count = 0;
-
-	if (flow->http.url)
-		of_url = ndpi_validate_url(flow->http.url);
-	if (of_url != NDPI_NO_RISK)
-		NDPI_SET_BIT(flow->risk, of_url);
-	for (int i = NDPI_NO_RISK + 1; i < NDPI_MAX_RISK; i++)
-		if (NDPI_ISSET_BIT(flow->risk, i))
-			risks[count++] = ndpi_risk2str((ndpi_risk_enum)i);
-	return count;
-}
-
-static bool has_protocol(ndpi_protocol found, uint16_t protocol)
-{
-	return found.master_protocol == protocol || found.app_protocol == protocol;
-}
-
-/* The name that was asked for in TLS or HTTP. The same field holds what others say of names that are no
- * server's, or of their own. False: there is none. */
-static bool server_name_of(const struct ndpi_flow_struct *flow, ndpi_protocol found,
-			   char name[SERVER_NAME_BYTES])
-{
-	static const uint16_t others[] = {NDPI_PROTOCOL_DNS,       NDPI_PROTOCOL_WHOIS_DAS,
-					  NDPI_PROTOCOL_MAIL_SMTP, NDPI_PROTOCOL_MAIL_POP,
-					  NDPI_PROTOCOL_MAIL_IMAP, NDPI_PROTOCOL_FTP_CONTROL};
-	size_t length = strnlen(flow->host_server_name, sizeof(flow->host_server_name));
-
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (has_protocol(found, others[i]))
-			return false;
-	if (length == 0)
-		return false;
-	for (size_t i = 0; i < length; i++) {
-		char c = flow->host_server_name[i];
-
-		name[i] = c > ' ' && c <= '~' ? c : '?';
-	}
-	name[length] = '\0';
-	return true;
-}
-
 static void count_result(struct dpi *dpi, const struct application *result)
 {
 	if (!result || !result->name)
@@ -204,23 +158,13 @@ static void count_result(struct dpi *dpi, const struct application *result)
 /* The result, from nDPI's words; and the end of its flow. */
 static bool decide(struct dpi *dpi, struct watched *w, struct error *err)
 {
-	const char *risks[NDPI_MAX_RISK];
-	char name[NAME_MAX_BYTES], server_name[SERVER_NAME_BYTES];
-	struct application a = {.risks = risks};
+	struct dpi_words words;
+	struct application a;
 	uint8_t guessed = 0;
 
 	if (w->found.app_protocol == NDPI_PROTOCOL_UNKNOWN)
 		w->found = ndpi_detection_giveup(dpi->module, w->flow, 1, &guessed);
-	if (w->found.app_protocol != NDPI_PROTOCOL_UNKNOWN ||
-	    w->found.master_protocol != NDPI_PROTOCOL_UNKNOWN) {
-		a.name = ndpi_protocol2name(dpi->module, w->found, name, sizeof(name));
-		a.guessed = w->flow->confidence != NDPI_CONFIDENCE_DPI;
-	}
-	if (a.name && w->found.category != NDPI_PROTOCOL_CATEGORY_UNSPECIFIED)
-		a.category = ndpi_category_get_name(dpi->module, w->found.category);
-	if (a.name && server_name_of(w->flow, w->found, server_name))
-		a.server_name = server_name;
-	a.risk_count = risks_of(w->flow, risks);
+	a = dpi_words_of(dpi->module, w->flow, w->found, &words);
 	w->decided = true;
 	flow_close(dpi, w);
 	if (a.name || a.risk_count > 0) {

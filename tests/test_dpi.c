@@ -13,113 +13,9 @@
 #include "streams/application_table.h"
 #include "streams/dpi.h"
 #include "streams/dpi_packet.h"
+#include "tests/dpi_scene.h"
 
 enum { ROOM = 512 };
-
-/* One connection as the engine tells it. */
-struct scene {
-	struct dpi *dpi;
-	struct consumer consumer;
-	struct reading reading;
-	struct epilogue epilogue;
-	uint64_t offset[SIDES];
-	uint64_t packet;
-	uint32_t isn[SIDES];
-};
-
-static struct dpi *dpi_with(struct dpi_config config)
-{
-	struct error err = {{0}};
-	struct dpi *dpi = dpi_new(&config, &err);
-
-	if (!dpi)
-		fail_msg("%s", err.text);
-	return dpi;
-}
-
-static void start(struct scene *s, struct dpi *dpi, uint16_t port, bool midstream)
-{
-	struct stream_origin origin = {
-		.ip_version = 4,
-		.address = {{{10, 0, 0, 1}}, {{10, 0, 0, 2}}},
-		.port = {40000, port},
-		.first_ns = INT64_C(1700000000000000000),
-		.first_packet = 1,
-		.midstream = midstream,
-	};
-	struct error err = {{0}};
-
-	*s = (struct scene){
-		.dpi = dpi, .consumer = dpi_consumer(dpi), .packet = 3, .isn = {1000, 4294967290U}};
-	assert_true(s->consumer.open(s->consumer.context, &origin, &s->reading, &err));
-	assert_true(s->reading.wants[0] && s->reading.wants[1]);
-	assert_false(s->reading.wants_segments);
-}
-
-static void deliver(struct scene *s, enum side side, const void *bytes, size_t length)
-{
-	struct stream_data data = {
-		.side = side,
-		.offset = s->offset[side],
-		.bytes = bytes,
-		.length = length,
-		.seq = s->isn[side] + 1 + (uint32_t)s->offset[side],
-		.at = {.ts_ns = INT64_C(1700000000000000000) + (int64_t)s->packet * 1000000,
-		       .packet = ++s->packet},
-		.ack = s->isn[!side] + 1 + (uint32_t)s->offset[!side],
-		.flags = TCP_ACK,
-	};
-	struct error err = {{0}};
-
-	s->offset[side] += length;
-	if (s->reading.wants[side])
-		assert_true(s->consumer.data(s->consumer.context, &s->reading, &data, &err));
-}
-
-static void deliver_text(struct scene *s, enum side side, const char *text)
-{
-	deliver(s, side, text, strlen(text));
-}
-
-/* The verdict: what it was, and NULL where nothing is known. */
-static const struct application *finish(struct scene *s)
-{
-	struct error err = {{0}};
-
-	assert_true(s->consumer.finish(s->consumer.context, &s->reading, &s->epilogue, &err));
-	return s->epilogue.application;
-}
-
-static void close_scene(struct scene *s)
-{
-	struct error err = {{0}};
-	struct verdict verdict = {0};
-
-	assert_true(s->consumer.close(s->consumer.context, &s->reading, &verdict, &err));
-	assert_null(s->reading.state);
-}
-
-static void expect(const struct application *a, const char *name, bool guessed,
-		   const char *server_name)
-{
-	assert_non_null(a);
-	assert_string_equal(a->name, name);
-	if (a->guessed != guessed)
-		fail_msg("%s: guessed is %d", name, a->guessed);
-	if (server_name)
-		assert_string_equal(a->server_name, server_name);
-	else
-		assert_null(a->server_name);
-}
-
-/* Finishes, expects that, and that nothing is left. */
-static void end(struct scene *s, const char *name, bool guessed, const char *server_name)
-{
-	expect(finish(s), name, guessed, server_name);
-	close_scene(s);
-	assert_int_equal(dpi_counts(s->dpi)->undecided, 0);
-	assert_int_equal(dpi_counts(s->dpi)->bytes, 0);
-}
 
 static void put(uint8_t *room, size_t *at, const void *bytes, size_t length)
 {
@@ -157,14 +53,14 @@ static void test_tls_server_name(void **state)
 	struct dpi *dpi = dpi_with(dpi_defaults());
 	uint8_t hello[ROOM];
 	size_t length = client_hello("www.Google.com", hello);
-	struct scene s;
+	struct dpi_scene s;
 
 	(void)state;
-	start(&s, dpi, 443, false);
-	deliver(&s, SIDE_INITIATOR, hello, length);
-	assert_string_equal(finish(&s)->category, "Web");
+	dpi_open(&s, dpi, 443, false);
+	dpi_deliver(&s, SIDE_INITIATOR, hello, length);
+	assert_string_equal(dpi_finish(&s)->category, "Web");
 	assert_int_equal(s.epilogue.application_at.packet, 4);
-	end(&s, "TLS.Google", false, "www.google.com");
+	dpi_end(&s, "TLS.Google", false, "www.google.com");
 	dpi_free(dpi);
 }
 
@@ -178,13 +74,13 @@ static void test_split_client_hello(void **state)
 
 	(void)state;
 	for (size_t i = 3; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		struct scene s;
+		struct dpi_scene s;
 
-		start(&s, dpi, 443, false);
+		dpi_open(&s, dpi, 443, false);
 		for (size_t at = 0; at < length; at += sizes[i])
-			deliver(&s, SIDE_INITIATOR, hello + at,
-				length - at < sizes[i] ? length - at : sizes[i]);
-		end(&s, "TLS", false, "mail.example.org");
+			dpi_deliver(&s, SIDE_INITIATOR, hello + at,
+				    length - at < sizes[i] ? length - at : sizes[i]);
+		dpi_end(&s, "TLS", false, "mail.example.org");
 	}
 	dpi_free(dpi);
 }
@@ -192,18 +88,19 @@ static void test_split_client_hello(void **state)
 static void test_http(void **state)
 {
 	struct dpi *dpi = dpi_with(dpi_defaults());
-	struct scene s;
+	struct dpi_scene s;
 
 	(void)state;
-	start(&s, dpi, 80, false);
-	deliver_text(&s, SIDE_INITIATOR,
-		     "GET / HTTP/1.1\r\nHost: Shop.Example.ORG\r\nUser-Agent: x\r\n\r\n");
+	dpi_open(&s, dpi, 80, false);
+	dpi_deliver_text(&s, SIDE_INITIATOR,
+			 "GET / HTTP/1.1\r\nHost: Shop.Example.ORG\r\nUser-Agent: x\r\n\r\n");
 	assert_int_equal(dpi_counts(dpi)->undecided, 1); /* the answer's status is wanted, too */
-	deliver_text(&s, SIDE_RESPONDER,
-		     "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi");
+	dpi_deliver_text(
+		&s, SIDE_RESPONDER,
+		"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi");
 	assert_int_equal(dpi_counts(dpi)->undecided, 0); /* freed as soon as it is settled */
 	assert_false(s.reading.wants[0] || s.reading.wants[1]);
-	end(&s, "HTTP", false, "shop.example.org");
+	dpi_end(&s, "HTTP", false, "shop.example.org");
 	dpi_free(dpi);
 }
 
@@ -211,19 +108,19 @@ static void test_server_name_is_printable(void **state)
 {
 	struct dpi *dpi = dpi_with(dpi_defaults());
 	const struct application *a;
-	struct scene s;
+	struct dpi_scene s;
 
 	(void)state;
-	start(&s, dpi, 80, false);
-	deliver_text(
+	dpi_open(&s, dpi, 80, false);
+	dpi_deliver_text(
 		&s, SIDE_INITIATOR,
 		"GET / HTTP/1.1\r\nHost: a\x1b[2Jb\xff\x01'\"c.example\r\nUser-Agent: x\r\n\r\n");
-	deliver_text(&s, SIDE_RESPONDER, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-	a = finish(&s);
+	dpi_deliver_text(&s, SIDE_RESPONDER, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	a = dpi_finish(&s);
 	assert_non_null(a->server_name);
 	for (const char *c = a->server_name; *c != '\0'; c++)
 		assert_true(*c > ' ' && *c <= '~');
-	close_scene(&s);
+	dpi_close(&s);
 	dpi_free(dpi);
 }
 
@@ -232,19 +129,19 @@ static void test_guess(void **state)
 {
 	struct dpi *dpi = dpi_with(dpi_defaults());
 	uint8_t noise[64];
-	struct scene s;
+	struct dpi_scene s;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(noise); i++)
 		noise[i] = (uint8_t)(i * 37 + 11);
-	start(&s, dpi, 5432, false);
+	dpi_open(&s, dpi, 5432, false);
 	for (int i = 0; i < 100; i++) {
 		noise[0] = (uint8_t)(i * 91);
-		deliver(&s, i & 1 ? SIDE_RESPONDER : SIDE_INITIATOR, noise, sizeof(noise));
+		dpi_deliver(&s, i & 1 ? SIDE_RESPONDER : SIDE_INITIATOR, noise, sizeof(noise));
 	}
 	assert_false(s.reading.wants[0] || s.reading.wants[1]);
 	assert_int_equal(dpi_counts(dpi)->undecided, 0);
-	end(&s, "PostgreSQL", true, NULL);
+	dpi_end(&s, "PostgreSQL", true, NULL);
 	assert_int_equal(dpi_counts(dpi)->guessed, 1);
 	dpi_free(dpi);
 }
@@ -253,17 +150,17 @@ static void test_guess(void **state)
 static void test_no_payload(void **state)
 {
 	struct dpi *dpi = dpi_with(dpi_defaults());
-	struct scene s;
+	struct dpi_scene s;
 
 	(void)state;
-	start(&s, dpi, 22, false);
-	end(&s, "SSH", true, NULL);
+	dpi_open(&s, dpi, 22, false);
+	dpi_end(&s, "SSH", true, NULL);
 	assert_int_equal(s.epilogue.application_at.packet, 1);
-	start(&s, dpi, 22, true);
-	end(&s, "SSH", true, NULL);
-	start(&s, dpi, 40001, false);
-	assert_null(finish(&s));
-	close_scene(&s);
+	dpi_open(&s, dpi, 22, true);
+	dpi_end(&s, "SSH", true, NULL);
+	dpi_open(&s, dpi, 40001, false);
+	assert_null(dpi_finish(&s));
+	dpi_close(&s);
 	assert_int_equal(dpi_counts(dpi)->unknown, 1);
 	dpi_free(dpi);
 }
@@ -273,29 +170,29 @@ static void test_one_side_midstream_and_gaps(void **state)
 	struct dpi *dpi = dpi_with(dpi_defaults());
 	uint8_t hello[ROOM];
 	size_t length = client_hello("a.example", hello);
-	struct scene s;
+	struct dpi_scene s;
 
 	(void)state;
 	/* the answers alone */
-	start(&s, dpi, 40001, false);
-	deliver_text(&s, SIDE_RESPONDER, "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u2\r\n");
-	end(&s, "SSH", false, NULL);
+	dpi_open(&s, dpi, 40001, false);
+	dpi_deliver_text(&s, SIDE_RESPONDER, "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u2\r\n");
+	dpi_end(&s, "SSH", false, NULL);
 	/* no handshake */
-	start(&s, dpi, 40001, true);
-	deliver(&s, SIDE_INITIATOR, hello, length);
-	end(&s, "TLS", false, "a.example");
+	dpi_open(&s, dpi, 40001, true);
+	dpi_deliver(&s, SIDE_INITIATOR, hello, length);
+	dpi_end(&s, "TLS", false, "a.example");
 	/* a gap first, of any size */
 	for (uint64_t gap = 1; gap < UINT64_C(1) << 34; gap <<= 5) {
-		start(&s, dpi, 443, false);
-		deliver(&s, SIDE_RESPONDER, NULL, gap);
-		deliver(&s, SIDE_INITIATOR, NULL, gap);
-		deliver(&s, SIDE_INITIATOR, hello, length);
-		end(&s, "TLS", false, "a.example");
+		dpi_open(&s, dpi, 443, false);
+		dpi_deliver(&s, SIDE_RESPONDER, NULL, gap);
+		dpi_deliver(&s, SIDE_INITIATOR, NULL, gap);
+		dpi_deliver(&s, SIDE_INITIATOR, hello, length);
+		dpi_end(&s, "TLS", false, "a.example");
 	}
 	/* nothing but a gap */
-	start(&s, dpi, 25, false);
-	deliver(&s, SIDE_INITIATOR, NULL, 5000);
-	end(&s, "SMTP", true, NULL);
+	dpi_open(&s, dpi, 25, false);
+	dpi_deliver(&s, SIDE_INITIATOR, NULL, 5000);
+	dpi_end(&s, "SMTP", true, NULL);
 	dpi_free(dpi);
 }
 
@@ -304,20 +201,20 @@ static void test_large_piece(void **state)
 	enum { LARGE = 300000 };
 	struct dpi *dpi = dpi_with(dpi_defaults());
 	char *piece = malloc(LARGE);
-	struct scene s;
+	struct dpi_scene s;
 
 	(void)state;
 	memset(piece, 'x', LARGE);
 	memcpy(piece, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n", 45);
-	start(&s, dpi, 80, false);
-	deliver_text(&s, SIDE_INITIATOR, "GET /x HTTP/1.1\r\nHost: big.example\r\n\r\n");
-	deliver(&s, SIDE_RESPONDER, piece, LARGE);
-	end(&s, "HTTP", false, "big.example");
-	start(&s, dpi, 40001, false);
+	dpi_open(&s, dpi, 80, false);
+	dpi_deliver_text(&s, SIDE_INITIATOR, "GET /x HTTP/1.1\r\nHost: big.example\r\n\r\n");
+	dpi_deliver(&s, SIDE_RESPONDER, piece, LARGE);
+	dpi_end(&s, "HTTP", false, "big.example");
+	dpi_open(&s, dpi, 40001, false);
 	memset(piece, 0, LARGE);
-	deliver(&s, SIDE_RESPONDER, piece, LARGE);
-	finish(&s);
-	close_scene(&s);
+	dpi_deliver(&s, SIDE_RESPONDER, piece, LARGE);
+	dpi_finish(&s);
+	dpi_close(&s);
 	free(piece);
 	dpi_free(dpi);
 }
@@ -327,26 +224,28 @@ static void test_memory_of_the_undecided(void **state)
 {
 	enum { CONNECTIONS = 200 };
 	struct dpi_config config = dpi_defaults();
-	struct scene *s = calloc(CONNECTIONS, sizeof(*s));
+	struct dpi_scene *s = calloc(CONNECTIONS, sizeof(*s));
 	struct dpi *dpi;
 
 	(void)state;
 	config.max_memory = 50000;
 	dpi = dpi_with(config);
 	for (int i = 0; i < CONNECTIONS; i++) {
-		start(&s[i], dpi, 5432, false);
-		deliver_text(&s[i], SIDE_INITIATOR, "?");
+		uint8_t said = (uint8_t)i; /* no two the same: that would be known */
+
+		dpi_open(&s[i], dpi, 5432, false);
+		dpi_deliver(&s[i], SIDE_INITIATOR, &said, 1);
 		assert_true(dpi_counts(dpi)->bytes <= config.max_memory);
 		assert_true(dpi_counts(dpi)->undecided >= 1);
 	}
 	assert_true(dpi_counts(dpi)->guessed_early > CONNECTIONS / 2);
 	assert_true(dpi_counts(dpi)->peak_bytes < config.max_memory + 5000);
 	/* one that was guessed early is told nothing more */
-	deliver_text(&s[0], SIDE_RESPONDER, "!");
+	dpi_deliver_text(&s[0], SIDE_RESPONDER, "!");
 	assert_false(s[0].reading.wants[0] || s[0].reading.wants[1]);
 	for (int i = 0; i < CONNECTIONS; i++) {
-		expect(finish(&s[i]), "PostgreSQL", true, NULL);
-		close_scene(&s[i]);
+		dpi_expect(dpi_finish(&s[i]), "PostgreSQL", true, NULL);
+		dpi_close(&s[i]);
 	}
 	assert_int_equal(dpi_counts(dpi)->bytes, 0);
 	free(s);
@@ -357,17 +256,17 @@ static void test_equal_results_are_one(void **state)
 {
 	enum { CONNECTIONS = 300 };
 	struct dpi *dpi = dpi_with(dpi_defaults());
-	struct scene *s = calloc(CONNECTIONS, sizeof(*s));
+	struct dpi_scene *s = calloc(CONNECTIONS, sizeof(*s));
 
 	(void)state;
 	for (int i = 0; i < CONNECTIONS; i++) {
-		start(&s[i], dpi, 22, false);
-		finish(&s[i]);
+		dpi_open(&s[i], dpi, 22, false);
+		dpi_finish(&s[i]);
 		assert_ptr_equal(s[i].epilogue.application, s[0].epilogue.application);
 	}
 	assert_int_equal(dpi_counts(dpi)->results, 1);
 	for (int i = 0; i < CONNECTIONS; i++)
-		close_scene(&s[i]);
+		dpi_close(&s[i]);
 	free(s);
 	dpi_free(dpi);
 }
@@ -377,11 +276,11 @@ static void test_left_open(void **state)
 {
 	struct dpi *dpi = dpi_with(dpi_defaults());
 	struct error err = {{0}};
-	struct scene s;
+	struct dpi_scene s;
 
 	(void)state;
-	start(&s, dpi, 80, false);
-	deliver_text(&s, SIDE_INITIATOR, "GET / HT");
+	dpi_open(&s, dpi, 80, false);
+	dpi_deliver_text(&s, SIDE_INITIATOR, "GET / HT");
 	assert_int_equal(dpi_counts(dpi)->undecided, 1);
 	assert_true(s.consumer.close(s.consumer.context, &s.reading, NULL, &err));
 	assert_int_equal(dpi_counts(dpi)->undecided, 0);
@@ -415,9 +314,9 @@ static void test_hostile_bytes(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3000; i++) {
-		struct scene s;
+		struct dpi_scene s;
 
-		start(&s, dpi, (uint16_t)random_next(&random), random_next(&random) & 1);
+		dpi_open(&s, dpi, (uint16_t)random_next(&random), random_next(&random) & 1);
 		for (uint32_t n = random_next(&random) % 40; n > 0; n--) {
 			const char *text = starts[random_next(&random) % 9];
 			uint8_t bytes[2000];
@@ -426,10 +325,11 @@ static void test_hostile_bytes(void **state)
 			for (size_t at = 0; at < length; at++)
 				bytes[at] = (uint8_t)random_next(&random);
 			memcpy(bytes, text, strlen(text) < length ? strlen(text) : length);
-			deliver(&s, random_next(&random) & 1, n % 11 == 5 ? NULL : bytes, length);
+			dpi_deliver(&s, random_next(&random) & 1, n % 11 == 5 ? NULL : bytes,
+				    length);
 		}
-		finish(&s);
-		close_scene(&s);
+		dpi_finish(&s);
+		dpi_close(&s);
 	}
 	assert_int_equal(dpi_counts(dpi)->undecided, 0);
 	assert_int_equal(dpi_counts(dpi)->bytes, 0);
@@ -536,7 +436,7 @@ static void test_packets(void **state)
 	free(room);
 }
 
-/* A segment of the connection between the two ends of start(). */
+/* A segment of the connection between the two ends of dpi_open(). */
 static void capture(struct engine *engine, uint64_t number, enum side from, uint32_t seq,
 		    uint32_t ack, uint8_t flags, const uint8_t *payload, uint32_t length)
 {
@@ -573,7 +473,7 @@ static bool see_verdict(void *context, const struct verdict *v, struct error *er
 	int *verdicts = context;
 
 	(void)err;
-	expect(v->application, "TLS", false, "late.example");
+	dpi_expect(v->application, "TLS", false, "late.example");
 	assert_int_equal(v->application->risk_count > 0, v->finding_count > 0);
 	for (size_t i = 0; i < v->finding_count; i++) {
 		assert_int_equal(v->findings[i].code, FINDING_DPI_RISK);
