@@ -6,32 +6,38 @@
 #include <unistd.h>
 
 #include "streams/application_table.h"
+#include "streams/dpi_memo.h"
 #include "streams/dpi_packet.h"
 #include "streams/dpi_words.h"
 
 enum {
 	PACKETS_MAX = 80, /* given to nDPI of one connection, as ndpiReader does */
 	GAP_MAX = 1000,   /* see pass_gap */
+	MEMO_BYTES = 4 << 20,
+	EPHEMERAL =
+		32768, /* systems give their clients ports from here on, if not from higher up */
 };
 
 /* One connection: small once it is decided, and it may be remembered for long after. */
 struct watched {
 	const struct application *application; /* NULL: undecided, or nothing is known */
-	struct ndpi_flow_struct *flow;         /* NULL: no payload so far, or decided */
-	struct watched *older, *newer;         /* among those with a flow */
-	struct moment at;                      /* of the latest piece that nDPI was given */
+	struct ndpi_flow_struct *flow; /* NULL: no payload so far, a repetition, or decided */
+	struct dpi_step *step; /* held: how far it has got; NULL: not followed, or decided */
+	struct watched *older, *newer; /* among those with a flow */
+	struct moment at;              /* of the latest piece that nDPI was given */
 	struct dpi_ends ends;
 	uint32_t next[SIDES]; /* sequence numbers of the packets made for nDPI */
 	ndpi_protocol found;  /* what nDPI said last */
 	uint32_t bytes;       /* of flow, as accounted for */
 	uint8_t packets;      /* given to nDPI */
 	uint8_t last;         /* who sent the last of them, once spoken */
-	bool midstream, spoken, decided;
+	bool midstream, started, spoken, decided;
 };
 
 struct dpi {
 	struct ndpi_detection_module_struct *module;
 	struct application_table *applications;
+	struct dpi_memo *memo;
 	struct dpi_config config;
 	struct dpi_counts counts;
 	struct watched *oldest, *newest; /* those with a flow */
@@ -87,7 +93,9 @@ struct dpi *dpi_new(const struct dpi_config *config, struct error *err)
 	dpi->applications = application_table_new(config->max_results, config->hash_key);
 	/* only QUIC needs libgcrypt, and that is UDP */
 	dpi->module = ndpi_init_detection_module(ndpi_dont_init_libgcrypt);
-	if (!dpi->applications || !dpi->module) {
+	if (dpi->applications)
+		dpi->memo = dpi_memo_new(MEMO_BYTES, config->hash_key, dpi->applications);
+	if (!dpi->memo || !dpi->module) {
 		error_set(err, "out of memory");
 		dpi_free(dpi);
 		return NULL;
@@ -142,6 +150,12 @@ static void flow_close(struct dpi *dpi, struct watched *w)
 	w->flow = NULL;
 }
 
+static void leave_step(struct dpi *dpi, struct watched *w)
+{
+	dpi_memo_leave(dpi->memo, w->step);
+	w->step = NULL;
+}
+
 static void count_result(struct dpi *dpi, const struct application *result)
 {
 	if (!result || !result->name)
@@ -166,6 +180,7 @@ static bool decide(struct dpi *dpi, struct watched *w, struct error *err)
 		w->found = ndpi_detection_giveup(dpi->module, w->flow, 1, &guessed);
 	a = dpi_words_of(dpi->module, w->flow, w->found, &words);
 	w->decided = true;
+	leave_step(dpi, w);
 	flow_close(dpi, w);
 	if (a.name || a.risk_count > 0) {
 		w->application = application_take(dpi->applications, &a);
@@ -174,6 +189,21 @@ static bool decide(struct dpi *dpi, struct watched *w, struct error *err)
 	}
 	count_result(dpi, w->application);
 	return true;
+}
+
+/* It has enough; what nDPI says of the bytes themselves it will say again of the same ones. */
+static bool settle(struct dpi *dpi, struct watched *w, struct error *err)
+{
+	struct dpi_step *step = w->step;
+	bool ok;
+
+	w->step = NULL;
+	ok = decide(dpi, w, err);
+	if (ok && step && w->application && w->application->name && !w->application->guessed)
+		ok = dpi_memo_decide(dpi->memo, step, w->application) ||
+		     error_set(err, "out of memory");
+	dpi_memo_leave(dpi->memo, step);
+	return ok;
 }
 
 /* nDPI has named it, and nothing more can come: no certificate, no answer's status, no host. */
@@ -217,17 +247,65 @@ static void give_handshake(struct dpi *dpi, struct watched *w)
 		give(dpi, w, &packets[i]);
 }
 
-static bool begin(struct dpi *dpi, struct watched *w, const struct stream_data *data,
-		  struct error *err)
+/* ---- what has been said before, by the same two ---- */
+
+/* Where its conversation is looked up. A client's port tells nothing where the system chose it, and nDPI knows
+ * of no service there. */
+static struct dpi_step *root_of(struct dpi *dpi, const struct watched *w)
 {
-	if (!flow_open(dpi, w, err))
+	struct dpi_ends ends = w->ends;
+	uint16_t port = ends.port[SIDE_INITIATOR];
+	uint8_t by_user;
+
+	if (w->midstream)
+		return NULL;
+	if (port >= EPHEMERAL && ndpi_guess_protocol_id(dpi->module, NULL, IPPROTO_TCP, port, port,
+							&by_user) == NDPI_PROTOCOL_UNKNOWN)
+		ends.port[SIDE_INITIATOR] = 0;
+	return dpi_memo_start(dpi->memo, &ends);
+}
+
+/* A piece that has come at this step before: nDPI need not see it. False: it must, and all so far. */
+static bool repeats(struct dpi *dpi, struct watched *w, const struct stream_data *data)
+{
+	const struct application *known = NULL;
+	struct dpi_step *step;
+
+	if (w->flow || !w->step || !data->bytes)
 		return false;
-	w->next[data->side] = data->seq;
-	w->next[!data->side] = data->flags & TCP_ACK ? data->ack : 0;
-	if (!w->midstream)
-		give_handshake(dpi, w);
+	step = dpi_memo_find(dpi->memo, w->step, data->side, data->bytes, data->length);
+	if (step && step->application)
+		known = application_take(dpi->applications, step->application);
+	if (!step || (step->application && !known)) {
+		dpi_memo_leave(dpi->memo, step);
+		return false;
+	}
+	leave_step(dpi, w);
+	w->step = step;
+	if (!known)
+		return true;
+	leave_step(dpi, w);
+	w->application = known;
+	w->decided = true;
+	dpi->counts.repeated++;
+	count_result(dpi, known);
 	return true;
 }
+
+/* nDPI has been given this piece at the place that *w stands for. */
+static void remember_piece(struct dpi *dpi, struct watched *w, const struct stream_data *data)
+{
+	struct dpi_step *step = NULL;
+
+	if (!w->step)
+		return;
+	if (data->bytes)
+		step = dpi_memo_add(dpi->memo, w->step, data->side, data->bytes, data->length);
+	leave_step(dpi, w);
+	w->step = step;
+}
+
+/* ---- */
 
 /* Bytes that were never captured. nDPI takes what lies far ahead for a retransmission, so it is told of
  * a small gap only, whatever its size: it shall see that something is missing. */
@@ -271,6 +349,55 @@ static void pass_bytes(struct dpi *dpi, struct watched *w, const struct stream_d
 	}
 }
 
+/* The conversation's steps so far, first things first. */
+static void pass_steps(struct dpi *dpi, struct watched *w, const struct dpi_step *step)
+{
+	const struct dpi_step *steps[DPI_MEMO_DEPTH_MAX];
+	size_t count = 0;
+
+	for (; step && step->before; step = step->before)
+		steps[count++] = step;
+	while (count-- > 0)
+		pass_bytes(dpi, w,
+			   &(struct stream_data){.side = (enum side)steps[count]->side,
+						 .bytes = steps[count]->bytes,
+						 .length = steps[count]->length});
+}
+
+/* nDPI's own view of it begins, with all that has come before. */
+static bool begin(struct dpi *dpi, struct watched *w, struct error *err)
+{
+	if (!flow_open(dpi, w, err))
+		return false;
+	if (!w->midstream)
+		give_handshake(dpi, w);
+	pass_steps(dpi, w, w->step);
+	return true;
+}
+
+/* The first bytes, or a gap in their place: numbers count from here on. */
+static void start(struct dpi *dpi, struct watched *w, const struct stream_data *data)
+{
+	w->started = true;
+	w->next[data->side] = data->seq;
+	w->next[!data->side] = data->flags & TCP_ACK ? data->ack : 0;
+	w->step = root_of(dpi, w);
+}
+
+/* A piece for nDPI. */
+static bool take(struct dpi *dpi, struct watched *w, const struct stream_data *data,
+		 struct error *err)
+{
+	if (!w->flow && !begin(dpi, w, err))
+		return false;
+	if (data->bytes)
+		pass_bytes(dpi, w, data);
+	else
+		pass_gap(w, data);
+	remember_piece(dpi, w, data);
+	return !is_settled(dpi, w) || settle(dpi, w, err);
+}
+
 static bool on_open(void *context, const struct stream_origin *origin, struct reading *reading,
 		    struct error *err)
 {
@@ -300,13 +427,9 @@ static bool on_data(void *context, struct reading *reading, const struct stream_
 
 	if (!w->decided) {
 		w->at = data->at;
-		if (!w->flow && !begin(dpi, w, data, err))
-			return false;
-		if (data->bytes)
-			pass_bytes(dpi, w, data);
-		else
-			pass_gap(w, data);
-		if (is_settled(dpi, w) && !decide(dpi, w, err))
+		if (!w->started)
+			start(dpi, w, data);
+		if (!repeats(dpi, w, data) && !take(dpi, w, data, err))
 			return false;
 	}
 	if (w->decided)
@@ -319,13 +442,19 @@ static bool on_data(void *context, struct reading *reading, const struct stream_
 	return true;
 }
 
+/* It was not settled, and nothing more comes. */
+static bool end(struct dpi *dpi, struct watched *w, struct error *err)
+{
+	return (w->flow || begin(dpi, w, err)) && decide(dpi, w, err);
+}
+
 /* Mostly nothing more comes: what is not settled now need not wait for the verdict, minutes away. */
 static bool on_ended(void *context, struct reading *reading, struct error *err)
 {
 	struct watched *w = reading->state;
 	struct dpi *dpi = context;
 
-	if (w->flow && !decide(dpi, w, err))
+	if (!w->decided && w->started && !end(dpi, w, err))
 		return false;
 	if (w->decided)
 		reading->wants[SIDE_INITIATOR] = reading->wants[SIDE_RESPONDER] = false;
@@ -350,12 +479,10 @@ static bool on_finish(void *context, struct reading *reading, struct epilogue *e
 	struct watched *w = reading->state;
 	struct dpi *dpi = context;
 
-	if (!w->decided) {
-		if (!w->flow && !guess_unused(dpi, w, err))
-			return false;
-		if (!decide(dpi, w, err))
-			return false;
-	}
+	if (!w->decided && !w->started && !guess_unused(dpi, w, err))
+		return false;
+	if (!w->decided && !end(dpi, w, err))
+		return false;
 	epilogue->application = w->application;
 	epilogue->application_at = w->at;
 	return true;
@@ -373,6 +500,7 @@ static bool on_close(void *context, struct reading *reading, const struct verdic
 		return true;
 	if (w->flow)
 		flow_close(dpi, w);
+	leave_step(dpi, w);
 	if (w->application)
 		application_drop(dpi->applications, w->application);
 	free(w);
@@ -403,6 +531,7 @@ void dpi_free(struct dpi *dpi)
 		flow_close(dpi, dpi->oldest);
 	if (dpi->module)
 		ndpi_exit_detection_module(dpi->module);
+	dpi_memo_free(dpi->memo);
 	application_table_free(dpi->applications);
 	free(dpi);
 }

@@ -25,9 +25,11 @@ struct dpi_config {
 struct dpi_counts {
 	size_t undecided, peak_undecided; /* connections with a flow structure */
 	size_t bytes, peak_bytes;         /* of those structures, by our own account */
-	size_t results, result_bytes;     /* different ones that open connections hold */
+	/* different ones that open connections hold, or that may be repeated */
+	size_t results, result_bytes;
 	uint64_t identified, guessed, unknown;
 	uint64_t guessed_early; /* at max_memory */
+	uint64_t repeated;      /* of the identified, those whose bytes had been looked at before */
 	uint64_t shortened;     /* results at max_results */
 };
 
