@@ -179,9 +179,8 @@ static bool add_connection(struct store *store, const struct verdict *v,
 	struct connection_row *row = row_feed_place(store->feed);
 	struct row_ids ids = {.id = id};
 
-	if (!row && !row_feed_insert(store->feed))
+	if (!row)
 		return store_failed(store, err);
-	row = row_feed_place(store->feed);
 	if (!find_ids(store, v, timeline, &ids, err))
 		return false;
 	put_row(store, v, &ids, row->value);

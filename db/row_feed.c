@@ -3,9 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/row_image.h"
+
+/* So many rows are worth an image, which costs as much as some thirty of them. */
+enum { IMAGE_MIN = 64 };
+
 struct row_feed {
 	sqlite3 *db;
 	sqlite3_stmt *insert;
+	struct row_image *image; /* owned; NULL until it is needed */
+	bool no_image;           /* SQLite will not have it */
 	size_t count;
 	struct connection_row row[ROW_FEED_ROOM];
 };
@@ -111,7 +118,7 @@ static int feed_column(sqlite3_vtab_cursor *cursor, sqlite3_context *result, int
 	const struct feed_cursor *c = (const struct feed_cursor *)cursor;
 	const struct connection_row *row = &c->feed->row[c->at];
 
-	if (row->value[column] != ROW_NULL || column == ROW_ISNS || column == ROW_FIN_PAYLOADS)
+	if (!row_is_null(row, column))
 		sqlite3_result_int64(result, row->value[column]);
 	return SQLITE_OK;
 }
@@ -149,6 +156,8 @@ struct row_feed *row_feed_new(sqlite3 *db, struct error *err)
 	}
 	feed->db = db;
 	feed->insert = NULL;
+	feed->image = NULL;
+	feed->no_image = false;
 	feed->count = 0;
 	if (sqlite3_create_module(db, "connection_feed", &feed_module, feed) == SQLITE_OK)
 		return feed;
@@ -162,13 +171,9 @@ void row_feed_free(struct row_feed *feed)
 	if (!feed)
 		return;
 	sqlite3_finalize(feed->insert);
+	row_image_free(feed->image);
 	sqlite3_create_module(feed->db, "connection_feed", NULL, NULL);
 	free(feed);
-}
-
-struct connection_row *row_feed_place(struct row_feed *feed)
-{
-	return feed->count < ROW_FEED_ROOM ? &feed->row[feed->count] : NULL;
 }
 
 void row_feed_took(struct row_feed *feed)
@@ -181,8 +186,41 @@ size_t row_feed_count(const struct row_feed *feed)
 	return feed->count;
 }
 
+static bool are_in_order(const struct row_feed *feed)
+{
+	for (size_t i = 1; i < feed->count; i++)
+		if (feed->row[i].value[ROW_ID] <= feed->row[i - 1].value[ROW_ID])
+			return false;
+	return true;
+}
+
+/* As many as an image takes, if they are worth one. */
+static bool insert_image(struct row_feed *feed)
+{
+	size_t taken;
+
+	if (feed->no_image || feed->count < IMAGE_MIN || !are_in_order(feed))
+		return true;
+	if (!feed->image && !(feed->image = row_image_new(feed->db))) {
+		feed->no_image = true;
+		return true;
+	}
+	switch (row_image_insert(feed->image, feed->row, feed->count, &taken)) {
+	case ROW_IMAGE_DONE:
+		feed->count -= taken;
+		memmove(feed->row, feed->row + taken, feed->count * sizeof(feed->row[0]));
+		return true;
+	case ROW_IMAGE_UNAVAILABLE:
+		feed->no_image = true;
+		return true;
+	case ROW_IMAGE_FAILED:
+		break;
+	}
+	return false;
+}
+
 /* As temp's, so that nothing of that name in the file takes its place. */
-bool row_feed_insert(struct row_feed *feed)
+static bool insert_rows(struct row_feed *feed)
 {
 	bool ok;
 
@@ -195,8 +233,24 @@ bool row_feed_insert(struct row_feed *feed)
 		return false;
 	ok = sqlite3_step(feed->insert) == SQLITE_DONE;
 	sqlite3_reset(feed->insert);
+	return ok;
+}
+
+bool row_feed_insert(struct row_feed *feed)
+{
+	bool ok = insert_image(feed) && insert_rows(feed);
+
 	feed->count = 0;
 	return ok;
+}
+
+struct connection_row *row_feed_place(struct row_feed *feed)
+{
+	if (feed->count == ROW_FEED_ROOM && !insert_image(feed))
+		return NULL;
+	if (feed->count == ROW_FEED_ROOM && !row_feed_insert(feed))
+		return NULL;
+	return &feed->row[feed->count];
 }
 
 void row_feed_forget(struct row_feed *feed)

@@ -1,5 +1,6 @@
-/* Rows of connections on their way into the table: gathered, then taken by one statement, which costs a
- * third of one statement each. SQLite reads them as the table-valued function connection_feed. */
+/* Rows of connections on their way into the table: gathered, then taken by one statement. Many go as a
+ * row_image; SQLite reads few, and those of which it will not have one, as the table-valued function
+ * connection_feed. */
 #ifndef LASTACK_DB_ROW_FEED_H
 #define LASTACK_DB_ROW_FEED_H
 
@@ -40,14 +41,25 @@ enum row_column {
 	ROW_COLUMNS
 };
 
-/* NULL, but for ROW_ISNS and ROW_FIN_PAYLOADS, of which it is a value like any other. */
+/* NULL in the columns that may be; in others a value like any other. */
 #define ROW_NULL INT64_MIN
 
 struct connection_row {
 	int64_t value[ROW_COLUMNS];
 };
 
-enum { ROW_FEED_ROOM = 128 };
+static inline bool row_is_null(const struct connection_row *row, int column)
+{
+	const uint32_t may_be = 1U << ROW_FIN_BACK_INITIATOR | 1U << ROW_FIN_BACK_RESPONDER |
+				1U << ROW_APPLICATION | 1U << ROW_PATH |
+				1U << ROW_FIN_ACKED_INITIATOR | 1U << ROW_FIN_ACKED_RESPONDER |
+				1U << ROW_HANDSHAKE_RTT_NS | 1U << ROW_TIME_WAIT_OBSERVED_NS;
+
+	return row->value[column] == ROW_NULL && (may_be >> column & 1);
+}
+
+/* About as many as an image holds of usual ones. */
+enum { ROW_FEED_ROOM = 704 };
 
 struct row_feed;
 
@@ -56,7 +68,8 @@ struct row_feed;
 struct row_feed *row_feed_new(sqlite3 *db, struct error *err);
 void row_feed_free(struct row_feed *feed);
 
-/* The place of the next row; NULL: it is full. It counts once row_feed_took says so. */
+/* The place of the next row, where some of what was gathered has been inserted if there was none; NULL: what
+ * SQLite says. It counts once row_feed_took says so. */
 struct connection_row *row_feed_place(struct row_feed *feed);
 void row_feed_took(struct row_feed *feed);
 size_t row_feed_count(const struct row_feed *feed);
