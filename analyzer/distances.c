@@ -21,7 +21,19 @@ static uint64_t get_word(const uint8_t *end, unsigned length)
 	return le64toh(bytes) >> (64 - 8 * length);
 }
 
-/* Bytes of so many lengths. */
+/* Both halves by themselves. */
+static uint64_t fold_halves(uint64_t value)
+{
+	return fold_number((uint32_t)value, 0) | (uint64_t)fold_number((uint32_t)(value >> 32), 0)
+							 << 32;
+}
+
+static uint64_t unfold_halves(uint64_t value)
+{
+	return unfold_number((uint32_t)value, 0) |
+	       (uint64_t)unfold_number((uint32_t)(value >> 32), 0) << 32;
+}
+
 static unsigned length_bytes(uint32_t rare)
 {
 	return ((unsigned)__builtin_popcount(rare) + 1) / 2;
@@ -37,7 +49,7 @@ static uint8_t *pack_rare(const struct distances *d, uint32_t *rare, uint8_t *ou
 	memset(lengths, 0, length_bytes(*rare));
 	out += length_bytes(*rare);
 	for (uint32_t left = *rare; left != 0; left &= left - 1) {
-		unsigned length = put_word(out, d->rare[__builtin_ctz(left)]);
+		unsigned length = put_word(out, fold_halves(d->rare[__builtin_ctz(left)]));
 
 		lengths[nth / 2] |= (uint8_t)(length << nth % 2 * 4);
 		out += length;
@@ -74,7 +86,7 @@ static void unpack_rare(uint32_t rare, const uint8_t *in, struct distances *d)
 		unsigned length = lengths[nth / 2] >> nth % 2 * 4 & 0xf;
 
 		in += length;
-		d->rare[__builtin_ctz(left)] = get_word(in, length);
+		d->rare[__builtin_ctz(left)] = unfold_halves(get_word(in, length));
 		nth++;
 	}
 }

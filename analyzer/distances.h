@@ -1,7 +1,8 @@
 /* Numbers as how far they are from what they usually are: small ones of few bytes (kept.h).
  *
- * Some distances are hardly ever 0: common ones, each of which has a length of 4 bits and at least one byte.
- * The others mostly are: rare ones, of which there is nothing but what is not 0. */
+ * Some distances are hardly ever 0: common ones, each of which has a length of 4 bits and at least one byte;
+ * those that may be negative are folded. The others mostly are 0: rare ones, of which there is nothing but what
+ * is not. They are one number or two, differences as they are, and folded only where any is not 0. */
 #ifndef LASTACK_ANALYZER_DISTANCES_H
 #define LASTACK_ANALYZER_DISTANCES_H
 
@@ -62,7 +63,7 @@ static inline uint64_t get_rare(struct distances *d)
 	return d->rare[d->rares++];
 }
 
-/* Two numbers that are mostly both 0 count as one. */
+/* Two of 32 bits that are mostly both 0 count as one. */
 static inline void put_two(struct distances *d, uint32_t one, uint32_t other)
 {
 	put_rare(d, one | (uint64_t)other << 32);
@@ -87,14 +88,24 @@ static inline int64_t unfold(uint64_t value)
 	return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
 }
 
+static inline uint64_t difference(int64_t value, int64_t usual)
+{
+	return (uint64_t)value - (uint64_t)usual;
+}
+
+static inline int64_t sum(uint64_t difference, int64_t usual)
+{
+	return (int64_t)((uint64_t)usual + difference);
+}
+
 static inline uint64_t fold_from(int64_t value, int64_t usual)
 {
-	return fold((int64_t)((uint64_t)value - (uint64_t)usual));
+	return fold((int64_t)difference(value, usual));
 }
 
 static inline int64_t unfold_from(uint64_t folded, int64_t usual)
 {
-	return (int64_t)((uint64_t)usual + (uint64_t)unfold(folded));
+	return sum((uint64_t)unfold(folded), usual);
 }
 
 /* Numbers of 32 bits, modulo 2^32. */

@@ -93,10 +93,10 @@ static void put_times(struct distances *d, const struct regular *r,
 {
 	const struct regular_end *first = &r->end[close->first], *last = &r->end[!close->first];
 
-	put_rare(d, fold_from(last->covered.ts_ns, close->entry_ns));
-	put_rare(d, fold_from(r->last_ns, last->covered.ts_ns));
+	put_rare(d, difference(last->covered.ts_ns, close->entry_ns));
+	put_rare(d, difference(r->last_ns, last->covered.ts_ns));
 	put_common(d, fold_from(last->fin_at.ts_ns, last->covered.ts_ns));
-	put_rare(d, fold_from(first->covered.ts_ns, last->fin_at.ts_ns));
+	put_rare(d, difference(first->covered.ts_ns, last->fin_at.ts_ns));
 	put_common(d, fold_from(first->fin_at.ts_ns, last->fin_at.ts_ns));
 	put_common(d, fold_from(r->first_ns, first->fin_at.ts_ns));
 	put_common(d, (uint64_t)r->handshake_rtt_ns);
@@ -106,17 +106,17 @@ static void put_times(struct distances *d, const struct regular *r,
 		put_common(d, fold_from(e->data_ns, e->data ? last->fin_at.ts_ns : 0));
 	}
 	for (int side = 0; side < SIDES; side++)
-		put_rare(d, fold_from(r->end[side].fin_silence, usual_silence(r, &r->end[side])));
+		put_rare(d, difference(r->end[side].fin_silence, usual_silence(r, &r->end[side])));
 }
 
 static void get_times(struct distances *d, struct regular *r, enum side side, int64_t entry_ns)
 {
 	struct regular_end *first = &r->end[side], *last = &r->end[!side];
 
-	last->covered.ts_ns = unfold_from(get_rare(d), entry_ns);
-	r->last_ns = unfold_from(get_rare(d), last->covered.ts_ns);
+	last->covered.ts_ns = sum(get_rare(d), entry_ns);
+	r->last_ns = sum(get_rare(d), last->covered.ts_ns);
 	last->fin_at.ts_ns = unfold_from(get_common(d), last->covered.ts_ns);
-	first->covered.ts_ns = unfold_from(get_rare(d), last->fin_at.ts_ns);
+	first->covered.ts_ns = sum(get_rare(d), last->fin_at.ts_ns);
 	first->fin_at.ts_ns = unfold_from(get_common(d), last->fin_at.ts_ns);
 	r->first_ns = unfold_from(get_common(d), first->fin_at.ts_ns);
 	r->handshake_rtt_ns = (int64_t)get_common(d);
@@ -126,19 +126,18 @@ static void get_times(struct distances *d, struct regular *r, enum side side, in
 		e->data_ns = unfold_from(get_common(d), e->data ? last->fin_at.ts_ns : 0);
 	}
 	for (int i = 0; i < SIDES; i++)
-		r->end[i].fin_silence = unfold_from(get_rare(d), usual_silence(r, &r->end[i]));
+		r->end[i].fin_silence = sum(get_rare(d), usual_silence(r, &r->end[i]));
 }
 
 /* All packets between two are segments, mostly: ordinals are as far apart as packets. */
-static uint32_t fold_ordinal(const struct regular_moment *m, const struct regular_moment *usual)
+static uint32_t ordinal_beyond(const struct regular_moment *m, const struct regular_moment *usual)
 {
-	return fold_number(m->ordinal - m->packet, usual->ordinal - usual->packet);
+	return (m->ordinal - m->packet) - (usual->ordinal - usual->packet);
 }
 
-static void unfold_ordinal(uint32_t folded, struct regular_moment *m,
-			   const struct regular_moment *usual)
+static void set_ordinal(uint32_t far, struct regular_moment *m, const struct regular_moment *usual)
 {
-	m->ordinal = m->packet + unfold_number(folded, usual->ordinal - usual->packet);
+	m->ordinal = m->packet + far + (usual->ordinal - usual->packet);
 }
 
 static struct regular_moment start_of(const struct regular *r)
@@ -153,14 +152,13 @@ static void put_teardown(struct distances *d, const struct regular *r, enum side
 
 	put_common(d, fold_number(first->fin_at.packet, start.packet));
 	put_common(d, fold_number(last->fin_at.packet, first->fin_at.packet));
-	put_rare(d, fold_number(first->covered.packet, last->fin_at.packet));
+	put_rare(d, first->covered.packet - last->fin_at.packet);
 	put_common(d, fold_number(last->covered.packet, last->fin_at.packet));
-	put_two(d, fold_ordinal(&first->fin_at, &start),
-		fold_ordinal(&last->fin_at, &first->fin_at));
-	put_two(d, fold_ordinal(&first->covered, &last->fin_at),
-		fold_ordinal(&last->covered, &last->fin_at));
-	put_two(d, fold_number(first->fin_ack, last->snd_nxt - 1),
-		fold_number(last->fin_ack, first->snd_nxt));
+	put_two(d, ordinal_beyond(&first->fin_at, &start),
+		ordinal_beyond(&last->fin_at, &first->fin_at));
+	put_two(d, ordinal_beyond(&first->covered, &last->fin_at),
+		ordinal_beyond(&last->covered, &last->fin_at));
+	put_two(d, first->fin_ack - (last->snd_nxt - 1), last->fin_ack - first->snd_nxt);
 }
 
 static void get_teardown(struct distances *d, struct regular *r, enum side side)
@@ -171,17 +169,17 @@ static void get_teardown(struct distances *d, struct regular *r, enum side side)
 
 	first->fin_at.packet = unfold_number((uint32_t)get_common(d), start.packet);
 	last->fin_at.packet = unfold_number((uint32_t)get_common(d), first->fin_at.packet);
-	first->covered.packet = unfold_number((uint32_t)get_rare(d), last->fin_at.packet);
+	first->covered.packet = last->fin_at.packet + (uint32_t)get_rare(d);
 	last->covered.packet = unfold_number((uint32_t)get_common(d), last->fin_at.packet);
 	get_two(d, &one, &other);
-	unfold_ordinal(one, &first->fin_at, &start);
-	unfold_ordinal(other, &last->fin_at, &first->fin_at);
+	set_ordinal(one, &first->fin_at, &start);
+	set_ordinal(other, &last->fin_at, &first->fin_at);
 	get_two(d, &one, &other);
-	unfold_ordinal(one, &first->covered, &last->fin_at);
-	unfold_ordinal(other, &last->covered, &last->fin_at);
+	set_ordinal(one, &first->covered, &last->fin_at);
+	set_ordinal(other, &last->covered, &last->fin_at);
 	get_two(d, &one, &other);
-	first->fin_ack = unfold_number(one, last->snd_nxt - 1);
-	last->fin_ack = unfold_number(other, first->snd_nxt);
+	first->fin_ack = one + last->snd_nxt - 1;
+	last->fin_ack = other + first->snd_nxt;
 }
 
 static void put_end(struct distances *d, const struct regular_end *e,
@@ -190,11 +188,10 @@ static void put_end(struct distances *d, const struct regular_end *e,
 	uint32_t far[RECENT_ACKS];
 
 	for (int i = 0; i < RECENT_ACKS; i++)
-		far[i] = fold_number(e->acks[i], i < e->ack_count ? usual_ack(peer, i) : 0);
+		far[i] = e->acks[i] - (i < e->ack_count ? usual_ack(peer, i) : 0);
 	put_two(d, far[0], far[1]);
 	put_two(d, far[2], far[3]);
-	put_two(d, fold_number(e->window_max, last_window(e)),
-		fold_number(e->window_right, e->acks[0] + last_window(e)));
+	put_two(d, e->window_max - last_window(e), e->window_right - e->acks[0] - last_window(e));
 	put_common(d, e->packets);
 	put_two(d, e->half_close, e->fin_payload);
 }
@@ -206,10 +203,10 @@ static void get_end(struct distances *d, struct regular_end *e, const struct reg
 	get_two(d, &far[0], &far[1]);
 	get_two(d, &far[2], &far[3]);
 	for (int i = 0; i < RECENT_ACKS; i++)
-		e->acks[i] = unfold_number(far[i], i < e->ack_count ? usual_ack(peer, i) : 0);
+		e->acks[i] = far[i] + (i < e->ack_count ? usual_ack(peer, i) : 0);
 	get_two(d, &far[0], &far[1]);
-	e->window_max = unfold_number(far[0], last_window(e));
-	e->window_right = unfold_number(far[1], e->acks[0] + last_window(e));
+	e->window_max = far[0] + last_window(e);
+	e->window_right = far[1] + e->acks[0] + last_window(e);
 	e->packets = (uint32_t)get_common(d);
 	get_two(d, &e->half_close, &e->fin_payload);
 }
@@ -251,8 +248,7 @@ static void put_all(struct distances *d, const struct regular *r, const struct r
 	put_teardown(d, r, close->first);
 	put_common(d, history_of(r) ^ usual_history());
 	put_rare(d, (uint64_t)r->gap_ns);
-	put_two(d, fold_number(r->data_segments, (uint32_t)r->end[0].data + r->end[1].data),
-		r->file);
+	put_two(d, r->data_segments - ((uint32_t)r->end[0].data + r->end[1].data), r->file);
 	assert(d->commons == DISTANCES_COMMON && d->rares == DISTANCES_RARE);
 }
 
@@ -268,7 +264,7 @@ static void get_all(struct distances *d, struct regular *r, enum side first_fin,
 	set_history(r, get_common(d) ^ usual_history());
 	r->gap_ns = (int64_t)get_rare(d);
 	get_two(d, &data_segments, &r->file);
-	r->data_segments = unfold_number(data_segments, (uint32_t)r->end[0].data + r->end[1].data);
+	r->data_segments = data_segments + (uint32_t)r->end[0].data + r->end[1].data;
 }
 
 /* ---- the whole ---- */
