@@ -8,6 +8,7 @@
 #include "analyzer/incarnation.h"
 #include "analyzer/intake.h"
 #include "analyzer/remember.h"
+#include "analyzer/tell.h"
 #include "analyzer/time_wait.h"
 
 #define SECOND_NS     INT64_C(1000000000)
@@ -26,7 +27,7 @@ size_t engine_connection_size(void)
 	return sizeof(struct connection);
 }
 
-static bool no_memory(struct error *err)
+bool engine_no_memory(struct error *err)
 {
 	return error_set(err, "out of memory while tracking connections");
 }
@@ -49,7 +50,7 @@ struct engine *engine_new(const struct engine_config *config, struct engine_sink
 	}
 	if (!e || !e->table || (!e->duplicates && !config->keep_duplicates)) {
 		engine_free(e);
-		no_memory(err);
+		engine_no_memory(err);
 		return NULL;
 	}
 	return e;
@@ -96,57 +97,6 @@ size_t engine_flows(const struct engine *e)
 	return flow_count(e->table);
 }
 
-/* How the watching of one ended. */
-static struct judge_end end_of(const struct engine *e, enum end_reason reason, int64_t until_ns)
-{
-	return (struct judge_end){
-		.reason = reason,
-		.until_ns = until_ns,
-		.two_msl_ns = e->two_msl_ns,
-		.stuck_ns = e->config.stuck_ns,
-		.ladders = e->config.ladders,
-		.losses = &e->losses,
-	};
-}
-
-/* It is told for the first time. */
-static void number(struct engine *e, struct flow *f)
-{
-	f->told = ++e->counts.connections;
-	if (e->config.numbers)
-		f->told = atomic_fetch_add(e->config.numbers, 1) + 1;
-}
-
-bool engine_tell(struct engine *e, struct flow *f, struct connection *c, enum end_reason reason,
-		 int64_t until_ns, struct verdict *verdict, struct error *err)
-{
-	struct epilogue epilogue;
-	struct judge_end end = end_of(e, reason, until_ns);
-
-	if (!streams_finish(f, c, &epilogue, err))
-		return false;
-	end.epilogue = &epilogue;
-	judge(f, c, &end, &e->room, verdict);
-	verdict->again = f->told > 0;
-	verdict->settled = verdict->again && !f->tell_again;
-	f->unsettled = false;
-	if (!verdict->again)
-		number(e, f);
-	verdict->number = f->told;
-	f->tell_again = false;
-	return e->sink.verdict(e->sink.context, verdict, err);
-}
-
-bool engine_hand_over(struct engine *e, struct flow *f, const struct kept *kept,
-		      enum end_reason reason, int64_t until_ns, struct error *err)
-{
-	struct judge_end end = end_of(e, reason, until_ns);
-
-	number(e, f);
-	f->unsettled = f->tell_again = false;
-	return e->sink.closed(e->sink.context, closed_of(f, kept, &end, &e->closed), err);
-}
-
 static enum flow_queue queue_of_regular(const struct regular *r)
 {
 	static const uint8_t of_stage[] = {
@@ -170,26 +120,6 @@ static enum flow_queue queue_of(const struct flow *f)
 	if (connection_syn_sent(c))
 		return QUEUE_ATTEMPT;
 	return c->handshake_done ? QUEUE_ALIVE : QUEUE_HALF;
-}
-
-/* Tells the sink of a flow, unless it knows all. */
-static bool tell_last(struct engine *e, struct flow *f, enum end_reason reason, int64_t until_ns,
-		      struct error *err)
-{
-	struct verdict verdict;
-	bool changed = f->tell_again, ok;
-	struct connection *c;
-
-	if (f->told > 0 && !changed && !f->unsettled && !f->streams)
-		return true;
-	if (f->form == FORM_KEPT && engine_hands_over(e, f))
-		return engine_hand_over(e, f, f->as.kept, reason, until_ns, err);
-	c = streams_may_find(f->streams) ? remember_full(e, f) : remember_glance(e, f);
-	if (!c)
-		return no_memory(err);
-	f->tell_again = changed;
-	ok = engine_tell(e, f, c, reason, until_ns, &verdict, err);
-	return streams_close(f, ok ? &verdict : NULL, ok ? err : NULL) && ok;
 }
 
 static bool forget(struct engine *e, struct flow *f, enum end_reason reason, int64_t until_ns,
@@ -251,42 +181,6 @@ bool engine_time(struct engine *e, int64_t ts_ns, bool ts_confirmed, struct erro
 	if (ts_ns < e->expiry_ns && ts_ns >= e->stand_in_ns)
 		return true;
 	return expire_all(e, err);
-}
-
-/* Tells of a connection that has ended as far as is known now. */
-static bool tell_ended(struct engine *e, struct flow *f, struct error *err)
-{
-	bool packed = f->form == FORM_PACKED;
-	struct connection *c;
-	struct verdict verdict;
-
-	if (f->streams || (f->told > 0 && !f->tell_again))
-		return true;
-	c = remember_glance(e, f);
-	if (!c)
-		return no_memory(err);
-	if (!engine_tell(e, f, c, END_CAPTURE_END, e->now_ns, &verdict, err))
-		return false;
-	f->unsettled = verdict.time_wait_holder != SIDE_NONE && f->followed_ns == NONE_NS;
-	if (packed)
-		remember_small(e, f);
-	return true;
-}
-
-/* Those whose last segment came after the last look and early_ns ago or longer. The queue is in the order of
- * last segments, so that they lie together near its end. */
-static bool tell_all_ended(struct engine *e, struct error *err)
-{
-	int64_t until_ns = e->now_ns - e->config.early_ns;
-	struct flow *f = flow_queue_tail(e->table, QUEUE_ENDED), *first = NULL;
-
-	for (; f && f->active_ns > e->early_until_ns; f = flow_ahead(e->table, f))
-		first = f;
-	for (f = first; f && f->active_ns <= until_ns; f = flow_behind(e->table, f))
-		if (!tell_ended(e, f, err))
-			return false;
-	e->early_until_ns = until_ns;
-	return true;
 }
 
 bool engine_tick(struct engine *e, int64_t now_ns, struct error *err)
@@ -425,9 +319,9 @@ static bool deliver(struct engine *e, const struct arrival *a, struct place plac
 
 	f->tell_again = f->told > 0;
 	if (!c && place.how != PLACE_TAKEN)
-		return no_memory(err);
+		return engine_no_memory(err);
 	if (!flow_sees(e->table, f, a->way, a->segment->vlan_tags))
-		return no_memory(err);
+		return engine_no_memory(err);
 	switch (place.how) {
 	case PLACE_TAKE:
 		ok = intake(c, from, a->segment, &a->at, e->two_msl_ns, keep_ladder);
@@ -442,7 +336,7 @@ static bool deliver(struct engine *e, const struct arrival *a, struct place plac
 		break;
 	}
 	if (!ok)
-		return no_memory(err);
+		return engine_no_memory(err);
 	ok = read_along(e, f, a, place.how == PLACE_TAKE || place.how == PLACE_TAKEN, err);
 	flow_touch(e->table, f, queue_of(f), e->now_ns);
 	remember_settle(e, f);
@@ -485,7 +379,7 @@ static __attribute__((noinline)) struct flow *take_any(struct engine *e, const s
 	struct connection *c;
 
 	if (!place.flow) {
-		no_memory(err);
+		engine_no_memory(err);
 		return NULL;
 	}
 	if (!deliver(e, a, place, err))
@@ -494,7 +388,7 @@ static __attribute__((noinline)) struct flow *take_any(struct engine *e, const s
 		return place.flow;
 	c = remember_full(e, place.flow);
 	if (!c) {
-		no_memory(err);
+		engine_no_memory(err);
 		return NULL;
 	}
 	c->limits |= LIMIT_LANES;
@@ -561,7 +455,7 @@ bool engine_icmp(struct engine *e, const struct icmp_error *icmp, struct error *
 	if (!f)
 		return true;
 	if (!c || !connection_icmp(c, icmp_code(icmp->kind), flow_side(f, way), &at, icmp))
-		return no_memory(err);
+		return engine_no_memory(err);
 	f->tell_again = f->told > 0;
 	remember_settle(e, f);
 	return streams_icmp(f, icmp, err);
@@ -573,29 +467,6 @@ static int64_t observed_until(const struct engine *e)
 	bool silent = e->ticked_ns > e->latest_ns && e->ticked_ns - e->latest_ns > SILENCE_NS;
 
 	return silent ? e->ticked_ns : e->latest_ns;
-}
-
-bool engine_open(struct engine *e, struct engine_sink visit, struct error *err)
-{
-	static const enum flow_queue open[] = {QUEUE_ATTEMPT, QUEUE_HALF, QUEUE_ALIVE};
-	const struct epilogue nothing = {0};
-	struct judge_end end = end_of(e, END_CAPTURE_END,
-				      e->ticked_ns > e->latest_ns ? e->ticked_ns : e->latest_ns);
-	struct verdict verdict;
-
-	end.ladders = LADDERS_NONE;
-	end.epilogue = &nothing;
-	for (size_t q = 0; q < sizeof(open) / sizeof(open[0]); q++) {
-		for (struct flow *f = flow_queue_head(e->table, open[q]); f;
-		     f = flow_behind(e->table, f)) {
-			if (!remember_is_open(f) || !f->running)
-				continue;
-			judge(f, remember_glance(e, f), &end, &e->room, &verdict);
-			if (!visit.verdict(visit.context, &verdict, err))
-				return false;
-		}
-	}
-	return true;
 }
 
 /* The oldest of those that come next in their queues, and the queue goes on. */

@@ -60,18 +60,7 @@ struct arrival {
 	enum way way;
 };
 
-/* Judges a flow and tells the sink; c is its connection. */
-bool engine_tell(struct engine *e, struct flow *f, struct connection *c, enum end_reason reason,
-		 int64_t until_ns, struct verdict *verdict, struct error *err);
-/* Whether a regular one that has closed can be handed over to be judged elsewhere: somebody takes it, nothing
- * was told of it before, and what the verdict takes is all in it. */
-static inline bool engine_hands_over(const struct engine *e, const struct flow *f)
-{
-	return e->sink.closed && f->told == 0 && !f->streams && e->losses.count == 0;
-}
-
-/* Numbers it and hands it over; kept is what it is or will be kept as. */
-bool engine_hand_over(struct engine *e, struct flow *f, const struct kept *kept,
-		      enum end_reason reason, int64_t until_ns, struct error *err);
+/* False, with err. */
+bool engine_no_memory(struct error *err);
 
 #endif

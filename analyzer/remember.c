@@ -5,6 +5,7 @@
 
 #include "analyzer/kept.h"
 #include "analyzer/packed.h"
+#include "analyzer/tell.h"
 
 size_t remember_memory(const struct engine *e)
 {
@@ -157,13 +158,12 @@ static void tell_early(struct engine *e, struct flow *f, const struct kept *kept
 		return;
 	if (f->told != 0 && !f->tell_again)
 		return;
-	if (kept && engine_hands_over(e, f)) {
-		e->refused = !engine_hand_over(e, f, kept, END_SUPERSEDED, f->followed_ns,
-					       &e->refusal);
+	if (kept && tell_can_hand_over(e, f)) {
+		e->refused = !tell_closed(e, f, kept, END_SUPERSEDED, f->followed_ns, &e->refusal);
 		return;
 	}
 	c = remember_glance(e, f); /* open it is, so that no memory is needed */
-	e->refused = !engine_tell(e, f, c, END_SUPERSEDED, f->followed_ns, &verdict, &e->refusal);
+	e->refused = !tell_verdict(e, f, c, END_SUPERSEDED, f->followed_ns, &verdict, &e->refusal);
 }
 
 static void pack_full(struct engine *e, struct flow *f)
