@@ -201,8 +201,7 @@ bool dictionary_host(struct dictionaries *d, const struct ip_address *address, u
 	return true;
 }
 
-bool dictionary_path(struct dictionaries *d, const struct verdict *v, int64_t *id,
-		     struct error *err)
+static bool path_of(struct dictionaries *d, const struct verdict *v, int64_t *id, struct error *err)
 {
 	const struct verdict_direction *i = &v->dir[SIDE_INITIATOR], *r = &v->dir[SIDE_RESPONDER];
 	struct id_cache *cache = &d->cache[DICTIONARY_PATHS];
@@ -212,9 +211,6 @@ bool dictionary_path(struct dictionaries *d, const struct verdict *v, int64_t *i
 	char vlans_i[VLANS_TEXT_MAX], vlans_r[VLANS_TEXT_MAX], tunnel[TUNNEL_TEXT_MAX];
 	char text[PATH_KEY_MAX];
 
-	*id = 0;
-	if (i->vlan_tags == 0 && r->vlan_tags == 0 && v->tunnel.depth == 0)
-		return true;
 	memcpy(key + 3, &v->tunnel, sizeof(v->tunnel));
 	*id = id_cache_get(cache, key);
 	if (*id != 0)
@@ -241,6 +237,16 @@ bool dictionary_path(struct dictionaries *d, const struct verdict *v, int64_t *i
 	}
 	id_cache_put(cache, key, *id);
 	return true;
+}
+
+bool dictionary_path(struct dictionaries *d, const struct verdict *v, int64_t *id,
+		     struct error *err)
+{
+	*id = 0;
+	if (v->dir[SIDE_INITIATOR].vlan_tags == 0 && v->dir[SIDE_RESPONDER].vlan_tags == 0 &&
+	    v->tunnel.depth == 0)
+		return true;
+	return path_of(d, v, id, err);
 }
 
 struct bits {

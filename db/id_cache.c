@@ -15,13 +15,14 @@ bool id_cache_init(struct id_cache *cache, size_t words, size_t sets)
 {
 	*cache = (struct id_cache){.words = words, .sets = sets, .generation = 1};
 	cache->entries = calloc(sets * ID_CACHE_WAYS * stride(cache), sizeof(uint64_t));
+	cache->latest = cache->entries;
 	return cache->entries != NULL;
 }
 
 void id_cache_free(struct id_cache *cache)
 {
 	free(cache->entries);
-	cache->entries = NULL;
+	cache->entries = cache->latest = NULL;
 }
 
 void id_cache_clear(struct id_cache *cache, bool table_is_empty)
@@ -43,15 +44,28 @@ static uint64_t *set_of(const struct id_cache *cache, const uint64_t *key, uint6
 	return cache->entries + (hash & (cache->sets - 1)) * ID_CACHE_WAYS * stride(cache);
 }
 
-int64_t id_cache_get(const struct id_cache *cache, const uint64_t *key)
+static bool entry_is(const struct id_cache *cache, const uint64_t *entry, const uint64_t *key)
 {
-	uint64_t hash;
-	const uint64_t *entry = set_of(cache, key, &hash);
+	if (entry[GENERATION] != cache->generation)
+		return false;
+	for (size_t i = 0; i < cache->words; i++)
+		if (entry[KEY + i] != key[i])
+			return false;
+	return true;
+}
 
+int64_t id_cache_get(struct id_cache *cache, const uint64_t *key)
+{
+	uint64_t hash, *entry;
+
+	if (entry_is(cache, cache->latest, key))
+		return (int64_t)cache->latest[ID];
+	entry = set_of(cache, key, &hash);
 	for (int way = 0; way < ID_CACHE_WAYS; way++, entry += stride(cache))
-		if (entry[GENERATION] == cache->generation &&
-		    memcmp(entry + KEY, key, cache->words * sizeof(*key)) == 0)
+		if (entry_is(cache, entry, key)) {
+			cache->latest = entry;
 			return (int64_t)entry[ID];
+		}
 	return 0;
 }
 
