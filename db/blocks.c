@@ -131,31 +131,6 @@ static bool read_block(struct blocks *blocks, struct block *b, struct error *err
 	return true;
 }
 
-/* A column without any value needs no row. */
-static bool write_list(struct blocks *blocks, struct block *b, int kind, struct error *err)
-{
-	sqlite3_stmt *s = blocks->statement[WRITE_LIST];
-	size_t count = 0, size;
-	uint64_t any = 0;
-	int step;
-
-	for (size_t place = 0; place < BLOCK_SIZE; place++)
-		if (place_has(&b->places, place)) {
-			any |= (uint64_t)b->value[kind][place];
-			blocks->column[count++] = b->value[kind][place];
-		}
-	if (any == 0 && kind >= BLOCK_PATHS && !(b->listed >> kind & 1))
-		return true;
-	b->listed |= 1U << kind;
-	size = column_pack(blocks->column, count, blocks->packed);
-	sqlite3_bind_int(s, 1, kind);
-	sqlite3_bind_int64(s, 2, b->id);
-	sqlite3_bind_blob(s, 3, blocks->packed, (int)size, SQLITE_STATIC);
-	step = sqlite3_step(s);
-	sqlite3_reset(s);
-	return step == SQLITE_DONE || failed(blocks, err);
-}
-
 static bool is_full(const struct place_set *places)
 {
 	uint64_t all = UINT64_MAX;
@@ -163,6 +138,43 @@ static bool is_full(const struct place_set *places)
 	for (size_t i = 0; i < BLOCK_SIZE / 64; i++)
 		all &= places->word[i];
 	return all == UINT64_MAX;
+}
+
+/* The values of the connections there are, side by side. */
+static const int64_t *values_of(struct blocks *blocks, const struct block *b, int kind,
+				size_t *count)
+{
+	*count = BLOCK_SIZE;
+	if (is_full(&b->places))
+		return b->value[kind];
+	*count = 0;
+	for (size_t place = 0; place < BLOCK_SIZE; place++)
+		if (place_has(&b->places, place))
+			blocks->column[(*count)++] = b->value[kind][place];
+	return blocks->column;
+}
+
+/* A column without any value needs no row. */
+static bool write_list(struct blocks *blocks, struct block *b, int kind, struct error *err)
+{
+	sqlite3_stmt *s = blocks->statement[WRITE_LIST];
+	size_t count, size;
+	const int64_t *values = values_of(blocks, b, kind, &count);
+	uint64_t any = 0;
+	int step;
+
+	for (size_t i = 0; i < count; i++)
+		any |= (uint64_t)values[i];
+	if (any == 0 && kind >= BLOCK_PATHS && !(b->listed >> kind & 1))
+		return true;
+	b->listed |= 1U << kind;
+	size = column_pack(values, count, blocks->packed);
+	sqlite3_bind_int(s, 1, kind);
+	sqlite3_bind_int64(s, 2, b->id);
+	sqlite3_bind_blob(s, 3, blocks->packed, (int)size, SQLITE_STATIC);
+	step = sqlite3_step(s);
+	sqlite3_reset(s);
+	return step == SQLITE_DONE || failed(blocks, err);
 }
 
 /* A full block's places need no telling; else a bit each, lowest first. */
@@ -242,21 +254,35 @@ static void block_clear(struct block *b, int64_t id)
 	};
 }
 
-/* The block with this number, in the place of the one that was asked for longest ago. NULL with err. */
-static struct block *block_at_hand(struct blocks *blocks, int64_t id, struct error *err)
+static struct block *find_block(struct blocks *blocks, int64_t id)
+{
+	for (int i = 0; i < AT_HAND; i++)
+		if (blocks->block[i].id == id && blocks->block[i].used)
+			return &blocks->block[i];
+	return NULL;
+}
+
+/* A free one, or the one that was asked for longest ago. */
+static struct block *oldest_block(struct blocks *blocks)
 {
 	struct block *b = &blocks->block[0];
 
-	for (int i = 0; i < AT_HAND; i++) {
-		struct block *candidate = &blocks->block[i];
+	for (int i = 1; i < AT_HAND && b->used; i++)
+		if (!blocks->block[i].used || blocks->block[i].asked < b->asked)
+			b = &blocks->block[i];
+	return b;
+}
 
-		if (candidate->used && candidate->id == id) {
-			candidate->asked = ++blocks->asked;
-			return candidate;
-		}
-		if (!candidate->used || (b->used && candidate->asked < b->asked))
-			b = candidate;
+/* The block with this number, in the place of another if need be. NULL with err. */
+static struct block *block_at_hand(struct blocks *blocks, int64_t id, struct error *err)
+{
+	struct block *b = find_block(blocks, id);
+
+	if (b) {
+		b->asked = ++blocks->asked;
+		return b;
 	}
+	b = oldest_block(blocks);
 	if (!prepare(blocks, err) || !write_block(blocks, b, err))
 		return NULL;
 	block_clear(b, id);
