@@ -85,13 +85,17 @@ struct consumer {
 	/* Both FINs are delivered, or a reset ended the connection: as a rule nothing more comes (a reset
 	 * may be taken back). Once; the verdict may be minutes of capture time away. */
 	bool (*ended)(void *context, struct reading *reading, struct error *err);
-	/* No more bytes will come; the verdict is about to be given. */
+	/* No more bytes will come; the verdict is about to be given. With early it may be asked again, and tells
+	 * the same. */
 	bool (*finish)(void *context, struct reading *reading, struct epilogue *epilogue,
 		       struct error *err);
-	/* Once for each open. verdict is NULL where the run failed; what finish gave is needed no more
-	 * after it. */
+	/* Once for each open. verdict is NULL where the run failed, or with early; what finish gave is needed
+	 * no more after it. */
 	bool (*close)(void *context, struct reading *reading, const struct verdict *verdict,
 		      struct error *err);
+	/* Once it wants nothing more of a connection that has ended, that may be told before it is forgotten,
+	 * and told again. */
+	bool early;
 };
 
 #endif

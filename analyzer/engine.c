@@ -60,6 +60,7 @@ void engine_consume(struct engine *e, const struct consumer *consumer)
 {
 	assert(e->streams.consumers < CONSUMERS_MAX);
 	e->streams.consumer[e->streams.consumers++] = *consumer;
+	e->streams.late |= !consumer->early;
 }
 
 /* The run failed: what consumers keep of a connection goes. */

@@ -36,7 +36,7 @@ struct engine_config {
 	enum overlap_policy overlap;
 	int64_t early_ns; /* a connection that has ended is told after this silence, at the next
 	                       * engine_tick, and once more if that changes; 0: when it is forgotten.
-	                       * Those whose streams are read wait in any case */
+	                       * Those whose streams are still read wait in any case */
 	/* Numbers of verdicts, drawn by several engines from one counter; NULL: each counts its own. */
 	_Atomic uint64_t *numbers;
 	uint8_t hash_key[16];

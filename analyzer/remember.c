@@ -147,14 +147,14 @@ bool remember_answer(struct engine *e, struct flow *f, const struct segment *s)
 /* ---- ended ones are made small ---- */
 
 /* Another incarnation has followed and its first answer has been seen: from here on only segments that
- * come late can change the verdict. Telling it now gives the store something to do meanwhile. Streams
- * are finished only once, so that connections whose streams are read wait. */
+ * come late can change the verdict. Telling it now gives the store something to do meanwhile. Connections
+ * whose streams are still read wait. */
 static void tell_early(struct engine *e, struct flow *f, const struct kept *kept)
 {
 	struct connection *c;
 	struct verdict verdict;
 
-	if (f->streams || f->running || f->followed_ns == NONE_NS || f->awaits_answer || e->refused)
+	if (!streams_settled(f->streams) || f->running || f->followed_ns == NONE_NS || f->awaits_answer || e->refused)
 		return;
 	if (f->told != 0 && !f->tell_again)
 		return;

@@ -17,6 +17,7 @@ struct stream_desk {
 	struct stream_pool pool;
 	enum overlap_policy overlap;
 	uint64_t holes_given_up;
+	bool late; /* a consumer goes with the last verdict only */
 };
 
 struct streams {
@@ -47,6 +48,12 @@ bool streams_aside(struct flow *flow, enum side from, const struct segment *s,
 		   enum segment_kind kind, struct error *err);
 /* An ICMP error about one of its segments. */
 bool streams_icmp(struct flow *flow, const struct icmp_error *icmp, struct error *err);
+/* All is read and may be told: nobody reads on, and finishing adds nothing but what consumers found. */
+static inline bool streams_settled(const struct streams *t)
+{
+	return !t || (t->ended && t->over[SIDE_INITIATOR] && t->over[SIDE_RESPONDER] &&
+		      t->forced == 0 && !t->desk->late);
+}
 /* True where finishing can add findings: to a full connection only. */
 static inline bool streams_may_find(const struct streams *t)
 {

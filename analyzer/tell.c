@@ -60,8 +60,8 @@ bool tell_last(struct engine *e, struct flow *f, enum end_reason reason, int64_t
 	bool changed = f->tell_again, ok;
 	struct connection *c;
 
-	if (f->told > 0 && !changed && !f->unsettled && !f->streams)
-		return true;
+	if (f->told > 0 && !changed && !f->unsettled)
+		return streams_close(f, NULL, err);
 	if (f->form == FORM_KEPT && tell_can_hand_over(e, f))
 		return tell_closed(e, f, f->as.kept, reason, until_ns, err);
 	c = streams_may_find(f->streams) ? remember_full(e, f) : remember_glance(e, f);
@@ -79,7 +79,7 @@ static bool tell_ended(struct engine *e, struct flow *f, struct error *err)
 	struct connection *c;
 	struct verdict verdict;
 
-	if (f->streams || (f->told > 0 && !f->tell_again))
+	if (!streams_settled(f->streams) || (f->told > 0 && !f->tell_again))
 		return true;
 	c = remember_glance(e, f);
 	if (!c)

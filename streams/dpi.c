@@ -515,7 +515,8 @@ struct consumer dpi_consumer(struct dpi *dpi)
 				 .data = on_data,
 				 .ended = on_ended,
 				 .finish = on_finish,
-				 .close = on_close};
+				 .close = on_close,
+				 .early = true};
 }
 
 const struct dpi_counts *dpi_counts(const struct dpi *dpi)

@@ -95,7 +95,7 @@ static bool on_close(void *context, struct reading *reading, const struct verdic
 	struct reader *r = context;
 
 	(void)err;
-	assert_non_null(verdict);
+	assert_true(verdict || r->early);
 	if (r->count == r->capacity) {
 		r->capacity = r->capacity ? 2 * r->capacity : 64;
 		r->digest = realloc(r->digest, r->capacity * sizeof(r->digest[0]));
@@ -113,7 +113,8 @@ void reader_attach(struct reader *reader, struct engine *engine)
 					  .segment = on_segment,
 					  .data = on_data,
 					  .ended = on_ended,
-					  .close = on_close};
+					  .close = on_close,
+					  .early = reader->early};
 
 	engine_consume(engine, &consumer);
 }

@@ -2,6 +2,7 @@
 #ifndef LASTACK_TESTS_READER_H
 #define LASTACK_TESTS_READER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,11 +16,12 @@ struct read_digest {
 };
 
 struct reader {
+	bool early;                 /* for struct consumer */
 	struct read_digest *digest; /* in the order in which connections were told */
 	size_t count, capacity;
 };
 
-/* Zeroed before. Every third connection it has had enough of after some pieces, every fourth it also wants to
+/* Zeroed before, but for early. Every third connection it has had enough of after some pieces, every fourth it also wants to
  * see segments. */
 void reader_attach(struct reader *reader, struct engine *engine);
 /* By first packet. */

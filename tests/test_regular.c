@@ -522,6 +522,8 @@ static void run_both(uint32_t seed, uint32_t *checks)
 	config.no_short_way = true;
 	scene_open(&engines.without, &config);
 	if (engines.read) {
+		engines.readers[0].early = seed % 4 == 1;
+		engines.readers[1].early = seed % 8 == 1;
 		reader_attach(&engines.readers[0], engines.with.engine);
 		reader_attach(&engines.readers[1], engines.without.engine);
 	}
