@@ -217,6 +217,9 @@ static bool add_payload(struct flow *f, enum side from, const struct segment *s,
 	if (stream_may_hold(stream, &a) &&
 	    !reserve(&t->desk->pool, stream, stream_holding_costs(stream, a.captured), err))
 		return false;
+	stream = t->stream[from]; /* its readers may have had enough with what gave way */
+	if (!stream)
+		return true;
 	forced = stream->forced;
 	ok = stream_add(stream, &a, &added, err);
 	note_forced(t, stream, forced);

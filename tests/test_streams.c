@@ -358,6 +358,31 @@ static void those_with_little_are_spared(void **state)
 	scene_close(&scene);
 }
 
+/* What one direction brings makes the other give way, and with what that delivers its reader has had enough of
+ * both: the segment at hand is nobody's any more. */
+static void enough_while_room_is_made(void **state)
+{
+	struct scene scene;
+	struct reader r = {.enough = 5};
+	struct ends ends = ends_of(1);
+	int64_t at;
+
+	(void)state;
+	scene_with(&scene, &r, 20000);
+	at = scene_handshake(&scene, &ends, 0);
+	send_bytes(&scene, &ends, SIDE_INITIATOR, 1101, 5001, 10, ++at);
+	for (uint32_t i = 0; i < 2; i++)
+		send_bytes(&scene, &ends, SIDE_RESPONDER, 5011 + i * 8000, 1001, 8000, ++at);
+	assert_int_equal(r.bytes, 0);
+	send_bytes(&scene, &ends, SIDE_INITIATOR, 1201, 5001, 8000, ++at);
+	assert_int_equal(r.bytes, 8000);
+	send_bytes(&scene, &ends, SIDE_INITIATOR, 1001, 5001, 100, ++at);
+	assert_int_equal(r.bytes, 8000);
+	assert_int_equal(engine_counts(scene.engine)->stream_holes_given_up, 1);
+	scene_finish(&scene);
+	scene_close(&scene);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +395,7 @@ int main(void)
 		cmocka_unit_test(segments_are_told_with_what_became_of_them),
 		cmocka_unit_test(many_holes_stay_in_bounds),
 		cmocka_unit_test(those_with_little_are_spared),
+		cmocka_unit_test(enough_while_room_is_made),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
