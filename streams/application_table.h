@@ -11,7 +11,8 @@
 struct application_table;
 
 /* Server names come from the wire and may all be different: once the results in use take max_bytes,
- * new ones are shortened, first by the server name, then by the risks. NULL without memory. */
+ * new ones are shortened, first by the server name, then by the risks. In use is also what may be repeated
+ * (dpi_memo.h). NULL without memory. */
 struct application_table *application_table_new(size_t max_bytes, const uint8_t hash_key[16]);
 void application_table_free(struct application_table *table); /* NULL is fine */
 

@@ -191,21 +191,6 @@ static bool decide(struct dpi *dpi, struct watched *w, struct error *err)
 	return true;
 }
 
-/* It has enough; what nDPI says of the bytes themselves it will say again of the same ones. */
-static bool settle(struct dpi *dpi, struct watched *w, struct error *err)
-{
-	struct dpi_step *step = w->step;
-	bool ok;
-
-	w->step = NULL;
-	ok = decide(dpi, w, err);
-	if (ok && step && w->application && w->application->name && !w->application->guessed)
-		ok = dpi_memo_decide(dpi->memo, step, w->application) ||
-		     error_set(err, "out of memory");
-	dpi_memo_leave(dpi->memo, step);
-	return ok;
-}
-
 /* nDPI has named it, and nothing more can come: no certificate, no answer's status, no host. */
 static bool is_settled(struct dpi *dpi, const struct watched *w)
 {
@@ -305,6 +290,32 @@ static void remember_piece(struct dpi *dpi, struct watched *w, const struct stre
 	w->step = step;
 }
 
+/* It has enough with this piece; what nDPI says of the bytes themselves it will say again of the same ones. Not of
+ * certificates: whether they have expired depends on the time. Nor is kept what lacks something for want of
+ * room. */
+static bool settle(struct dpi *dpi, struct watched *w, const struct stream_data *data,
+		   struct error *err)
+{
+	struct dpi_step *before = w->step, *step;
+	uint64_t shortened = application_table_shortened(dpi->applications);
+	bool dated = w->flow->l4.tcp.tls.certificate_processed, keep;
+
+	w->step = NULL;
+	if (!decide(dpi, w, err)) {
+		dpi_memo_leave(dpi->memo, before);
+		return false;
+	}
+	keep = before && data->bytes && w->application && w->application->name &&
+	       !w->application->guessed && !dated &&
+	       application_table_shortened(dpi->applications) == shortened;
+	step = keep ? dpi_memo_add(dpi->memo, before, data->side, data->bytes, data->length) : NULL;
+	if (step)
+		dpi_memo_decide(dpi->memo, step, w->application);
+	dpi_memo_leave(dpi->memo, step);
+	dpi_memo_leave(dpi->memo, before);
+	return true;
+}
+
 /* ---- */
 
 /* Bytes that were never captured. nDPI takes what lies far ahead for a retransmission, so it is told of
@@ -394,8 +405,10 @@ static bool take(struct dpi *dpi, struct watched *w, const struct stream_data *d
 		pass_bytes(dpi, w, data);
 	else
 		pass_gap(w, data);
+	if (is_settled(dpi, w))
+		return settle(dpi, w, data, err);
 	remember_piece(dpi, w, data);
-	return !is_settled(dpi, w) || settle(dpi, w, err);
+	return true;
 }
 
 static bool on_open(void *context, const struct stream_origin *origin, struct reading *reading,

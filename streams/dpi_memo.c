@@ -5,7 +5,7 @@
 
 #include "base/siphash.h"
 
-enum { BUCKETS = 1024 };
+enum { BUCKETS = 16384 };
 
 struct dpi_memo {
 	struct application_table *applications; /* borrowed */
@@ -75,10 +75,11 @@ void dpi_memo_free(struct dpi_memo *memo)
 static uint64_t hash_of(const struct dpi_memo *memo, const struct dpi_step *from, enum side side,
 			const void *bytes, size_t length)
 {
-	uint64_t place[2] = {from ? from->serial : 0, (uint64_t)side << 32 | length};
+	/* one in the other: of two beside each other a sender could make both the same */
+	uint64_t place[3] = {from ? from->serial : 0, (uint64_t)side << 32 | length,
+			     siphash_1_3(memo->hash_key, bytes, length)};
 
-	return siphash_1_3(memo->hash_key, bytes, length) ^
-	       siphash_1_3(memo->hash_key, place, sizeof(place));
+	return siphash_1_3(memo->hash_key, place, sizeof(place));
 }
 
 static struct dpi_step *find(const struct dpi_memo *memo, const struct dpi_step *from,
@@ -168,13 +169,11 @@ struct dpi_step *dpi_memo_add(struct dpi_memo *memo, struct dpi_step *from, enum
 	return fits(from, length) ? find_or_make(memo, from, side, bytes, length) : NULL;
 }
 
-bool dpi_memo_decide(struct dpi_memo *memo, struct dpi_step *step,
+void dpi_memo_decide(struct dpi_memo *memo, struct dpi_step *step,
 		     const struct application *application)
 {
-	if (step->application)
-		return true;
-	step->application = application_take(memo->applications, application);
-	return step->application;
+	if (!step->application)
+		step->application = application_take(memo->applications, application);
 }
 
 size_t dpi_memo_bytes(const struct dpi_memo *memo)

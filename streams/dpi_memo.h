@@ -4,7 +4,7 @@
  * ends and the bytes they sent up to the piece that decides: a connection between the same ends that repeats
  * them, piece by piece, gets the same answer. Bytes are compared as such, not by a hash. Where a connection stops
  * repeating, the steps it took hold what nDPI is to be given before it goes on. Not kept are guesses, which may
- * depend on what nDPI has seen of others.
+ * depend on what nDPI has seen of others, and what depends on the time, as whether a certificate has expired.
  *
  * Steps form a tree: the root of a pair of ends, and behind each step the pieces that have followed it. All
  * are forgotten at once when they take too much; one that somebody holds stays, with those before it. */
@@ -52,8 +52,8 @@ struct dpi_step *dpi_memo_find(struct dpi_memo *memo, const struct dpi_step *fro
 struct dpi_step *dpi_memo_add(struct dpi_memo *memo, struct dpi_step *from, enum side side,
 			      const uint8_t *bytes, size_t length);
 void dpi_memo_leave(struct dpi_memo *memo, struct dpi_step *step);
-/* What nDPI says of those who get to this step. False without memory. */
-bool dpi_memo_decide(struct dpi_memo *memo, struct dpi_step *step,
+/* What nDPI says of those who get to this step; nothing happens without memory. */
+void dpi_memo_decide(struct dpi_memo *memo, struct dpi_step *step,
 		     const struct application *application);
 
 /* Of all steps, those that are only held, too. */

@@ -32,11 +32,17 @@ void dpi_open_between(struct dpi_scene *s, struct dpi *dpi, uint16_t from_port, 
 		.first_packet = 1,
 		.midstream = midstream,
 	};
+
+	dpi_open_of(s, dpi, &origin);
+}
+
+void dpi_open_of(struct dpi_scene *s, struct dpi *dpi, const struct stream_origin *origin)
+{
 	struct error err = {{0}};
 
 	*s = (struct dpi_scene){
 		.dpi = dpi, .consumer = dpi_consumer(dpi), .packet = 3, .isn = {1000, 4294967290U}};
-	assert_true(s->consumer.open(s->consumer.context, &origin, &s->reading, &err));
+	assert_true(s->consumer.open(s->consumer.context, origin, &s->reading, &err));
 	assert_true(s->reading.wants[0] && s->reading.wants[1]);
 	assert_false(s->reading.wants_segments);
 }

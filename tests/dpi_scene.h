@@ -24,6 +24,7 @@ struct dpi *dpi_with(struct dpi_config config);
 void dpi_open(struct dpi_scene *s, struct dpi *dpi, uint16_t port, bool midstream);
 void dpi_open_between(struct dpi_scene *s, struct dpi *dpi, uint16_t from_port, uint16_t port,
 		      bool midstream);
+void dpi_open_of(struct dpi_scene *s, struct dpi *dpi, const struct stream_origin *origin);
 /* As long as it wants them; bytes NULL: a gap. */
 void dpi_deliver(struct dpi_scene *s, enum side side, const void *bytes, size_t length);
 void dpi_deliver_text(struct dpi_scene *s, enum side side, const char *text);

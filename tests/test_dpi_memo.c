@@ -121,6 +121,20 @@ static void test_other_ends(void **state)
 	dpi_deliver_text(&s, SIDE_INITIATOR, request);
 	dpi_deliver_text(&s, SIDE_RESPONDER, fine);
 	dpi_end(&s, "HTTP", false, "www.example.org");
+	dpi_open_of(&s, dpi,
+		    &(struct stream_origin){.ip_version = 4,
+					    .address = {{{10, 0, 0, 1}}, {{10, 0, 0, 3}}},
+					    .port = {40000, 80}});
+	dpi_deliver_text(&s, SIDE_INITIATOR, request);
+	dpi_deliver_text(&s, SIDE_RESPONDER, fine);
+	dpi_end(&s, "HTTP", false, "www.example.org");
+	dpi_open_of(&s, dpi,
+		    &(struct stream_origin){.ip_version = 6,
+					    .address = {{{10, 0, 0, 1}}, {{10, 0, 0, 2}}},
+					    .port = {40000, 80}});
+	dpi_deliver_text(&s, SIDE_INITIATOR, request);
+	dpi_deliver_text(&s, SIDE_RESPONDER, fine);
+	dpi_end(&s, "HTTP", false, "www.example.org");
 	assert_int_equal(dpi_counts(dpi)->repeated, 0);
 	dpi_free(dpi);
 }
@@ -283,6 +297,59 @@ static void test_bounds(void **state)
 	application_table_free(table);
 }
 
+/* A piece that is what its place is hashed as: it must not make the hash known. */
+static void test_no_hash_is_known(void **state)
+{
+	static const uint8_t key[16] = {1};
+	struct application_table *table = application_table_new(1 << 20, key);
+	struct dpi_memo *memo = dpi_memo_new(1 << 20, key, table);
+	struct dpi_step *root[2], *step[2];
+
+	(void)state;
+	for (uint16_t i = 0; i < 2; i++) {
+		struct dpi_ends ends = {.ip_version = 4, .port = {1, i}};
+		uint64_t piece[2] = {0, (uint64_t)SIDE_RESPONDER << 32 | sizeof(piece)};
+
+		root[i] = dpi_memo_start(memo, &ends);
+		piece[0] = root[i]->serial;
+		step[i] = dpi_memo_add(memo, root[i], SIDE_RESPONDER, (const uint8_t *)piece,
+				       sizeof(piece));
+	}
+	assert_int_not_equal(step[0]->hash, step[1]->hash);
+	for (int i = 0; i < 2; i++) {
+		dpi_memo_leave(memo, step[i]);
+		dpi_memo_leave(memo, root[i]);
+	}
+	dpi_memo_free(memo);
+	application_table_free(table);
+}
+
+/* Whose result lacks the name, as there was no room for it, is asked for again. */
+static void test_shortened_results_are_not_kept(void **state)
+{
+	struct dpi_config config = dpi_defaults();
+	struct dpi_scene first, s;
+	struct dpi *dpi;
+
+	(void)state;
+	config.max_results = 200;
+	dpi = dpi_with(config);
+	dpi_open(&first, dpi, 80, false);
+	dpi_deliver_text(&first, SIDE_INITIATOR,
+			 "GET / HTTP/1.1\r\nHost: long-name-that-takes-the-room.example\r\n\r\n");
+	dpi_finish(&first);
+	for (uint64_t i = 1; i <= 2; i++) {
+		ask(&s, dpi, 40000, fine);
+		assert_int_equal(dpi_counts(dpi)->shortened, i);
+		dpi_end(&s, "HTTP", false, NULL);
+	}
+	assert_int_equal(dpi_counts(dpi)->repeated, 0);
+	dpi_close(&first);
+	ask(&s, dpi, 40000, fine);
+	dpi_end(&s, "HTTP", false, "www.example.org");
+	dpi_free(dpi);
+}
+
 static void test_depth(void **state)
 {
 	static const uint8_t key[16] = {1};
@@ -318,6 +385,8 @@ int main(void)
 		cmocka_unit_test(test_any_conversation),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_depth),
+		cmocka_unit_test(test_no_hash_is_known),
+		cmocka_unit_test(test_shortened_results_are_not_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
