@@ -44,9 +44,25 @@ static bool make_empty(uint8_t image[IMAGE_SIZE])
 	return good;
 }
 
+/* All databases of a connection have texts in one encoding. Ours is UTF-8, unless somebody has made the file
+ * again in another one. */
+static bool is_utf8(sqlite3 *db)
+{
+	sqlite3_stmt *s = NULL;
+	const unsigned char *encoding = NULL;
+	bool good;
+
+	if (sqlite3_prepare_v2(db, "PRAGMA main.encoding", -1, &s, NULL) == SQLITE_OK &&
+	    sqlite3_step(s) == SQLITE_ROW)
+		encoding = sqlite3_column_text(s, 0);
+	good = encoding && strcmp((const char *)encoding, "UTF-8") == 0;
+	sqlite3_finalize(s);
+	return good;
+}
+
 struct row_image *row_image_new(sqlite3 *db)
 {
-	struct row_image *image = calloc(1, sizeof(*image));
+	struct row_image *image = is_utf8(db) ? calloc(1, sizeof(*image)) : NULL;
 	bool good = image != NULL;
 
 	for (int i = 0; good && i < 2; i++)

@@ -177,6 +177,22 @@ static void test_own_index(void **state)
 	close_both(fed, bound);
 }
 
+static void test_other_encoding(void **state)
+{
+	sqlite3 *db[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(sqlite3_open(":memory:", &db[i]), SQLITE_OK);
+		run(db[i], "PRAGMA encoding = 'UTF-16'");
+		run(db[i], "CREATE TABLE connections" SCHEMA_CONNECTION_COLUMNS);
+	}
+	insert_both(db[0], db[1], 1, MANY, 9);
+	expect_sound(db[0]);
+	expect_same(db[0], db[1]);
+	close_both(db[0], db[1]);
+}
+
 /* Ids in any order: no image can have them. */
 static void test_out_of_order(void **state)
 {
@@ -222,9 +238,8 @@ static void test_taken_id(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_same_bytes),
-		cmocka_unit_test(test_own_index),
-		cmocka_unit_test(test_out_of_order),
+		cmocka_unit_test(test_same_bytes),     cmocka_unit_test(test_own_index),
+		cmocka_unit_test(test_other_encoding), cmocka_unit_test(test_out_of_order),
 		cmocka_unit_test(test_taken_id),
 	};
 
