@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char separator[] = ": ";
+
 static void replace_controls(char *text)
 {
 	for (; *text != '\0'; text++) {
@@ -14,19 +16,43 @@ static void replace_controls(char *text)
 	}
 }
 
-void error_format(struct error *err, const char *format, ...)
+/* Behind what is already there. */
+static void format_text(struct error *err, size_t behind, const char *format, va_list arguments)
 {
 	char text[sizeof(
 		err->text)]; /* apart from err, whose own text may be among the arguments */
+
+	vsnprintf(text, sizeof(text) - behind, format, arguments);
+	replace_controls(text);
+	memcpy(err->text + behind, text, strlen(text) + 1);
+}
+
+void error_format(struct error *err, const char *format, ...)
+{
 	va_list arguments;
 
 	if (err == NULL)
 		return;
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	format_text(err, 0, format, arguments);
 	va_end(arguments);
-	replace_controls(text);
-	memcpy(err->text, text, strlen(text) + 1);
+}
+
+void error_format_unnamed(struct error *err, const char *format, ...)
+{
+	va_list arguments;
+
+	if (err == NULL)
+		return;
+	va_start(arguments, format);
+	format_text(err, strlen(separator), format, arguments);
+	va_end(arguments);
+	memcpy(err->text, separator, strlen(separator));
+}
+
+bool error_is_unnamed(const struct error *err)
+{
+	return strncmp(err->text, separator, strlen(separator)) == 0;
 }
 
 bool error_is_memory(const struct error *err)
@@ -39,7 +65,6 @@ bool error_is_memory(const struct error *err)
 
 void error_format_prefix(struct error *err, const char *format, ...)
 {
-	static const char separator[] = ": ";
 	char prefix[sizeof(err->text)];
 	va_list arguments;
 	const size_t room = sizeof(err->text) - sizeof(separator);
@@ -51,6 +76,9 @@ void error_format_prefix(struct error *err, const char *format, ...)
 	vsnprintf(prefix, sizeof(prefix), format, arguments);
 	va_end(arguments);
 	replace_controls(prefix);
+	if (error_is_unnamed(err))
+		memmove(err->text, err->text + strlen(separator),
+			strlen(err->text + strlen(separator)) + 1);
 
 	/* A prefix that is too long (a deep path) is cut: the reason behind it matters more. */
 	prefix_length = strlen(prefix);

@@ -11,8 +11,10 @@ struct error {
 	char text[1024]; /* one sentence without newline; empty: no error */
 };
 
-/* What error_set() and error_prefix() below stand for; not called by these names. */
+/* What error_set(), error_unnamed() and error_prefix() below stand for; not called by these names. */
 void error_format(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void error_format_unnamed(struct error *err, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 void error_format_prefix(struct error *err, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -27,6 +29,11 @@ static inline bool error_is_told(void)
  * err may be NULL: then nothing is kept. Control characters are replaced by '?', as the message
  * may quote a hostile file's name or content. */
 #define error_set(...) (error_format(__VA_ARGS__), error_is_told())
+
+/* The same of a file whose name is not known here: the text begins with ": ", and who knows the name puts it in front
+ * by error_prefix(). */
+#define error_unnamed(...) (error_format_unnamed(__VA_ARGS__), error_is_told())
+bool error_is_unnamed(const struct error *err);
 
 /* Puts "prefix: " in front of what err already says; returns false. */
 #define error_prefix(...) (error_format_prefix(__VA_ARGS__), error_is_told())

@@ -255,6 +255,8 @@ enum exit_code command_analyze(int argc, char **argv)
 		code = run(&analysis, &captures, &err);
 	else
 		code = EXIT_FAILED;
+	if (analysis.store)
+		store_name_error(analysis.store, true, &err);
 	if (err.text[0] != '\0')
 		complain("%s", err.text);
 	store_close(analysis.store);

@@ -88,6 +88,8 @@ static bool select_from_database(struct extraction *x, struct error *err)
 		  (x->options->selection == EXTRACT_CONNECTIONS ? select_connections(x, store, err)
 								: select_rows(x, store, err));
 
+	if (store)
+		store_name_error(store, true, err);
 	store_close(store);
 	return ok;
 }

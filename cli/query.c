@@ -58,6 +58,7 @@ static enum exit_code run(const struct query_options *options, struct error *err
 			       : EXIT_USAGE; /* a value or the statement is wrong */
 	else if (write_rows(statement, options, limit, err))
 		code = EXIT_DONE;
+	store_name_error(store, !options->sql, err);
 	sqlite3_finalize(statement);
 	store_close(store);
 	return code;

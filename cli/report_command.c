@@ -87,6 +87,7 @@ static bool database_read(struct read_database *reading, const char *database, s
 	reading->summary = summary_read(store_handle(reading->store), NULL, 0, err);
 	if (reading->summary)
 		reading->diagnoses = diagnoses_read(store_handle(reading->store), NULL, 0, err);
+	store_name_error(reading->store, true, err);
 	return reading->diagnoses != NULL;
 }
 
@@ -156,9 +157,10 @@ static enum exit_code run(const struct report_options *options, struct error *er
 		confine_reader(options->database, options->against, NULL);
 	good = database_read(&now, options->database, err);
 
-	if (good && !options->against)
+	if (good && !options->against) {
 		good = write_report(options, &now, err);
-	else if (good)
+		store_name_error(now.store, true, err);
+	} else if (good)
 		good = database_read(&before, options->against, err) &&
 		       write_comparison(options, &now, &before, err);
 	read_database_free(&before);

@@ -247,6 +247,7 @@ static enum exit_code run(const struct show_options *options, struct error *err)
 				code = EXIT_FAILED;
 		}
 	}
+	store_name_error(store, true, err);
 	free(ids);
 	store_close(store);
 	return code;

@@ -3,6 +3,7 @@
 #include "analyzer/verdict.h"
 #include "db/address.h"
 #include "db/schema.h"
+#include "db/sql_error.h"
 
 static const char table_sql[] =
 	"CREATE TABLE alerts("
@@ -57,11 +58,11 @@ static bool end_earlier(sqlite3 *db, const struct alert_row *row, bool *ended, s
 	bool good;
 
 	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK)
-		return error_set(err, "%s", sqlite3_errmsg(db));
+		return sql_error(db, err);
 	sqlite3_bind_text(s, 1, row->condition, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(s, 2, row->began_ns);
 	sqlite3_bind_int64(s, 3, row->ended_ns);
-	good = sqlite3_step(s) == SQLITE_DONE || error_set(err, "%s", sqlite3_errmsg(db));
+	good = sqlite3_step(s) == SQLITE_DONE || sql_error(db, err);
 	*ended = good && sqlite3_changes(db) > 0;
 	sqlite3_finalize(s);
 	return good;
@@ -76,7 +77,7 @@ bool alert_rows_put(sqlite3 *db, int64_t recording_id, const struct alert_row *r
 	if (row->ended_ns != NONE_NS && (!end_earlier(db, row, &ended, err) || ended))
 		return ended;
 	if (sqlite3_prepare_v2(db, put_sql, -1, &s, NULL) != SQLITE_OK)
-		return error_set(err, "%s", sqlite3_errmsg(db));
+		return sql_error(db, err);
 	sqlite3_bind_int64(s, 1, recording_id);
 	sqlite3_bind_text(s, 2, row->condition, -1, SQLITE_STATIC);
 	sqlite3_bind_int64(s, 3, row->began_ns);
@@ -86,7 +87,7 @@ bool alert_rows_put(sqlite3 *db, int64_t recording_id, const struct alert_row *r
 	sqlite3_bind_int64(s, 6, (int64_t)row->matching);
 	sqlite3_bind_int64(s, 7, (int64_t)row->connections);
 	bind_ends(s, row);
-	good = sqlite3_step(s) == SQLITE_DONE || error_set(err, "%s", sqlite3_errmsg(db));
+	good = sqlite3_step(s) == SQLITE_DONE || sql_error(db, err);
 	sqlite3_finalize(s);
 	return good;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "db/block_column.h"
+#include "db/sql_error.h"
 
 /* ---- sets ---- */
 
@@ -41,7 +42,7 @@ bool id_set_read(struct id_set *set, sqlite3_stmt *rows, struct error *err)
 	while (good && (step = sqlite3_step(rows)) == SQLITE_ROW)
 		good = id_set_add(set, sqlite3_column_int64(rows, 0), err);
 	if (good && step != SQLITE_DONE)
-		good = error_set(err, "%s", sqlite3_errmsg(sqlite3_db_handle(rows)));
+		good = sql_error(sqlite3_db_handle(rows), err);
 	sqlite3_finalize(rows);
 	return good;
 }
@@ -61,7 +62,7 @@ void id_set_free(struct id_set *set)
 
 static bool failed(const struct block_search *search, struct error *err)
 {
-	return error_set(err, "%s", sqlite3_errmsg(search->db));
+	return sql_error(search->db, err);
 }
 
 static bool add_block(struct block_search *search, size_t *room, sqlite3_stmt *s, struct error *err)

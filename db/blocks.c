@@ -5,6 +5,7 @@
 
 #include "db/block_column.h"
 #include "db/schema.h"
+#include "db/sql_error.h"
 
 /* So many blocks are at hand: one that is being filled, and those whose connections are told again. */
 enum { AT_HAND = 4 };
@@ -70,7 +71,7 @@ void blocks_forget(struct blocks *blocks)
 
 static bool failed(struct blocks *blocks, struct error *err)
 {
-	return error_set(err, "%s", sqlite3_errmsg(blocks->db));
+	return sql_error(blocks->db, err);
 }
 
 static bool prepare(struct blocks *blocks, struct error *err)

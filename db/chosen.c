@@ -1,4 +1,5 @@
 #include "db/chosen.h"
+#include "db/sql_error.h"
 
 struct chosen_table {
 	sqlite3_vtab base;
@@ -135,7 +136,7 @@ bool chosen_register(sqlite3 *db, const struct chosen *chosen, struct error *err
 {
 	return sqlite3_create_module(db, "chosen", &chosen_module, (void *)(uintptr_t)chosen) ==
 		       SQLITE_OK ||
-	       error_set(err, "%s", sqlite3_errmsg(db));
+	       sql_error(db, err);
 }
 
 void chosen_forget(sqlite3 *db)

@@ -120,6 +120,11 @@ bool database_file_error(const struct database_file *file, struct error *err)
 		return error_set(err,
 				 "%s: is damaged (%s); move it away and analyze the captures again",
 				 file->path, sqlite3_errmsg(file->db));
+	if (code == SQLITE_ERROR) /* our statements are right where the tables are ours */
+		return error_set(err,
+				 "%s: is not as lastack makes it (%s); move it away and analyze "
+				 "the captures again",
+				 file->path, sqlite3_errmsg(file->db));
 	if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE)
 		return error_prefix(err, "%s", file->path); /* not SQLite's: err says it already */
 	return error_set(err, "%s: %s", file->path, sqlite3_errmsg(file->db));

@@ -9,6 +9,7 @@
 #include "db/address.h"
 #include "db/id_cache.h"
 #include "db/path.h"
+#include "db/sql_error.h"
 
 enum {
 	HOST_WORDS = 3,
@@ -112,7 +113,7 @@ static bool prepare(sqlite3 *db, const char *sql, sqlite3_stmt **statement, stru
 {
 	if (!*statement && sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, statement,
 					      NULL) != SQLITE_OK)
-		return error_set(err, "%s", sqlite3_errmsg(db));
+		return sql_error(db, err);
 	return true;
 }
 
@@ -126,7 +127,7 @@ bool dictionaries_begin(struct dictionaries *d, struct error *err)
 		    !prepare(d->db, empty_sql[i], &d->empty[i], err))
 			return false;
 		if (sqlite3_step(d->empty[i]) != SQLITE_ROW)
-			return error_set(err, "%s", sqlite3_errmsg(d->db));
+			return sql_error(d->db, err);
 		empty = sqlite3_column_int(d->empty[i], 0) != 0;
 		sqlite3_reset(d->empty[i]);
 		id_cache_clear(&d->cache[i], empty);
@@ -144,7 +145,7 @@ static bool find_id(struct dictionaries *d, enum dictionary_kind kind, int64_t *
 	*id = step == SQLITE_ROW ? sqlite3_column_int64(find, 0) : 0;
 	sqlite3_reset(find);
 	if (step != SQLITE_ROW && step != SQLITE_DONE)
-		return error_set(err, "%s", sqlite3_errmsg(d->db));
+		return sql_error(d->db, err);
 	return true;
 }
 
@@ -156,7 +157,7 @@ static bool insert_id(struct dictionaries *d, enum dictionary_kind kind, int64_t
 
 	sqlite3_reset(insert);
 	if (step != SQLITE_DONE)
-		return error_set(err, "%s", sqlite3_errmsg(d->db));
+		return sql_error(d->db, err);
 	*id = sqlite3_last_insert_rowid(d->db);
 	return true;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/cursor.h"
+#include "db/sql_error.h"
 #include "db/varint.h"
 
 /* bits of a segment's second byte */
@@ -123,13 +124,13 @@ bool ladder_read(struct store *store, int64_t connection_id, struct ladder_segme
 	*segments = NULL;
 	*count = 0;
 	if (sqlite3_prepare_v2(db, sql, -1, &select, NULL) != SQLITE_OK)
-		return error_set(err, "%s", sqlite3_errmsg(db));
+		return sql_error(db, err);
 	sqlite3_bind_int64(select, 1, connection_id);
 	step = sqlite3_step(select);
 	if (step == SQLITE_ROW)
 		ok = read_row(select, segments, count, err);
 	else if (step != SQLITE_DONE)
-		ok = error_set(err, "%s", sqlite3_errmsg(db));
+		ok = sql_error(db, err);
 	sqlite3_finalize(select);
 	return ok;
 }

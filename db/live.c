@@ -102,10 +102,11 @@ static void note_trouble(struct live_store *live, enum live_store_state state,
 	live->trouble = *err;
 }
 
-static bool failed(struct live_store *live, const struct error *err)
+static bool failed(struct live_store *live, struct error *err)
 {
 	enum live_store_state state = state_of(live->file.store->file.db);
 
+	store_name_error(live->file.store, true, err);
 	store_rollback(live->file.store);
 	live->file.data_version = -1; /* ids in the caches may be of rows that are gone again */
 	live_opens_void(live->opens);
@@ -492,6 +493,7 @@ struct live_store *live_store_open(const struct live_store_config *config, struc
 	} else if (live->opens && live_file_open(&live->file, config, err)) {
 		if (begin_recording(live, err) && start_thread(live))
 			return live;
+		store_name_error(live->file.store, true, err);
 		if (err->text[0] == '\0')
 			error_set(err, "no thread for the database");
 		live_file_close(&live->file);

@@ -9,6 +9,7 @@
 #include "db/query_filter.h"
 #include "db/query_parts.h"
 #include "db/readonly.h"
+#include "db/sql_error.h"
 
 #define COMMUNITY_ID                                               \
 	"community_id(initiator_ip, initiator_port, responder_ip," \
@@ -113,7 +114,7 @@ static sqlite3_stmt *prepare(struct store *store, const struct query_filter *fil
 		error_set(err, "out of memory");
 	} else if (sqlite3_prepare_v2(store_handle(store), sql, -1, &s, NULL) != SQLITE_OK ||
 		   !filter_bind(s, filter, ranges) || !query_plan_bind(plan, s)) {
-		error_set(err, "%s", sqlite3_errmsg(store_handle(store)));
+		sql_error(store_handle(store), err);
 		sqlite3_finalize(s);
 		s = NULL;
 	}
@@ -189,8 +190,8 @@ sqlite3_stmt *query_prepare_sql(struct store *store, const char *sql, struct err
 		const char *message = sqlite3_errmsg(db);
 		bool refused = strncmp(message, "not authorized", strlen("not authorized")) == 0;
 
-		error_set(err, "%sSQLite: %s",
-			  refused ? "only statements that read are allowed; " : "", message);
+		error_unnamed(err, "%sSQLite: %s",
+			      refused ? "only statements that read are allowed; " : "", message);
 		return NULL;
 	}
 	if (!s)

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "db/sql_error.h"
+
 /* Filters by a column of the dictionary of outcomes: one value of an enumeration each. */
 #define NAMES(function, type)                       \
 	static const char *function##_at(int value) \
@@ -195,12 +197,12 @@ bool filter_was_searched_for(sqlite3 *db, const struct query_filter *f, struct e
 			       "SELECT 1 FROM recording_marks WHERE mark_id ="
 			       " (SELECT id FROM marks WHERE bytes = :contains)",
 			       -1, &s, NULL) != SQLITE_OK)
-		return error_set(err, "%s", sqlite3_errmsg(db));
+		return sql_error(db, err);
 	step = bind_bytes(s, ":contains", f->contains_bytes, f->contains_length) ? sqlite3_step(s)
 										 : SQLITE_NOMEM;
 	sqlite3_finalize(s);
 	if (step != SQLITE_ROW && step != SQLITE_DONE)
-		return error_set(err, "%s", sqlite3_errmsg(db));
+		return sql_error(db, err);
 	return step == SQLITE_ROW ||
 	       error_set(err,
 			 "no recording in this database was searched for \"%s\"; analyze the "

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/sql_error.h"
+
 /* Leaves in fits those whose value is one of the statement's rows; sql is finished. */
 static bool look_up(struct looking *l, enum block_kind kind, sqlite3_str *sql,
 		    struct place_set *fits, struct error *err)
@@ -20,7 +22,7 @@ static bool look_up(struct looking *l, enum block_kind kind, sqlite3_str *sql,
 	sqlite3_free(text);
 	if (!good) {
 		sqlite3_finalize(rows);
-		return error_set(err, "%s", sqlite3_errmsg(l->db));
+		return sql_error(l->db, err);
 	}
 	good = id_set_read(&set, rows, err) &&
 	       block_search_values(&l->search, kind, &set, fits, err);
@@ -345,7 +347,7 @@ static bool capture_blocks(struct looking *l, struct place_set *fits, struct err
 			fits[i] = (struct place_set){{0}};
 	sqlite3_finalize(s);
 	free(marked);
-	return step == SQLITE_DONE || error_set(err, "%s", sqlite3_errmsg(l->db));
+	return step == SQLITE_DONE || sql_error(l->db, err);
 }
 
 static void capture_row(sqlite3_str *sql, const struct query_filter *f)

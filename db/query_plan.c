@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "db/query_parts_private.h"
+#include "db/sql_error.h"
 
 /* Looking up a row by its id takes a microsecond or two: so many are no matter, and more than that are
  * met often enough among the earliest ones. */
@@ -37,7 +38,7 @@ static bool count_of(const struct looking *l, const struct query_plan *plan, sql
 	if (step == SQLITE_ROW)
 		*count = (uint64_t)sqlite3_column_int64(s, 0);
 	else
-		error_set(err, "%s", sqlite3_errmsg(l->db));
+		sql_error(l->db, err);
 	sqlite3_finalize(s);
 	sqlite3_free(text);
 	return step == SQLITE_ROW;

@@ -4,6 +4,7 @@
 
 #include "db/block_search.h"
 #include "db/schema.h"
+#include "db/sql_error.h"
 #include "db/summaries.h"
 
 enum { STEP_MIN = 500, STEP_MAX = 20000, PAGES_STEP = 2000, BLOCKS_MORE = 8 };
@@ -132,7 +133,7 @@ static bool find_unnamed(struct retention *r, sqlite3 *db, const struct id_set *
 
 	if (sqlite3_prepare_v2(db, "SELECT id FROM hosts WHERE id > ?1 ORDER BY id", -1, &hosts,
 			       NULL) != SQLITE_OK)
-		return error_set(err, "%s", sqlite3_errmsg(db));
+		return sql_error(db, err);
 	sqlite3_bind_int64(hosts, 1, r->orphan_after);
 	for (*count = 0; *count < HOSTS_STEP && looked < HOSTS_LOOKED; looked++) {
 		step = sqlite3_step(hosts);
@@ -144,8 +145,7 @@ static bool find_unnamed(struct retention *r, sqlite3 *db, const struct id_set *
 	}
 	*more = step == SQLITE_ROW;
 	sqlite3_finalize(hosts);
-	return step == SQLITE_ROW || step == SQLITE_DONE ||
-	       error_set(err, "%s", sqlite3_errmsg(db));
+	return step == SQLITE_ROW || step == SQLITE_DONE || sql_error(db, err);
 }
 
 /* Those that no block names, some thousand at most. */
@@ -160,11 +160,10 @@ static bool drop_hosts(struct retention *r, sqlite3 *db, bool *more, struct erro
 
 	if (good &&
 	    sqlite3_prepare_v2(db, "DELETE FROM hosts WHERE id = ?1", -1, &drop, NULL) != SQLITE_OK)
-		good = error_set(err, "%s", sqlite3_errmsg(db));
+		good = sql_error(db, err);
 	for (size_t i = 0; good && i < count; i++) {
 		sqlite3_bind_int64(drop, 1, unnamed[i]);
-		good = sqlite3_step(drop) == SQLITE_DONE ||
-		       error_set(err, "%s", sqlite3_errmsg(db));
+		good = sqlite3_step(drop) == SQLITE_DONE || sql_error(db, err);
 		sqlite3_reset(drop);
 	}
 	r->hosts_changed = r->hosts_changed || count > 0;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "db/row_image.h"
+#include "db/sql_error.h"
 
 /* So many rows are worth an image, which costs as much as some thirty of them. */
 enum { IMAGE_MIN = 64 };
@@ -161,7 +162,7 @@ struct row_feed *row_feed_new(sqlite3 *db, struct error *err)
 	feed->count = 0;
 	if (sqlite3_create_module(db, "connection_feed", &feed_module, feed) == SQLITE_OK)
 		return feed;
-	error_set(err, "%s", sqlite3_errmsg(db));
+	sql_error(db, err);
 	free(feed);
 	return NULL;
 }

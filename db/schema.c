@@ -6,6 +6,7 @@
 #include "db/blocks.h"
 #include "db/row_step.h"
 #include "db/schema_tables.h"
+#include "db/sql_error.h"
 #include "db/summaries.h"
 
 /* What became of the tables of older versions. Tables that a version brought are made after its steps.
@@ -103,7 +104,7 @@ static const char index_sql[] =
 bool schema_run(sqlite3 *db, const char *sql, struct error *err)
 {
 	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
-		return error_set(err, "%s", sqlite3_errmsg(db));
+		return sql_error(db, err);
 	return true;
 }
 
@@ -175,7 +176,7 @@ static bool make_own_indexes(sqlite3 *db, struct error *err)
 	int step = SQLITE_DONE;
 
 	if (sqlite3_prepare_v2(db, "SELECT sql FROM temp.own_indexes", -1, &own, NULL) != SQLITE_OK)
-		return error_set(err, "%s", sqlite3_errmsg(db));
+		return sql_error(db, err);
 	while ((step = row_step(own)) == SQLITE_ROW) {
 		step = sqlite3_prepare_v2(db, (const char *)sqlite3_column_text(own, 0), -1, &make,
 					  NULL);
@@ -188,7 +189,7 @@ static bool make_own_indexes(sqlite3 *db, struct error *err)
 			break;
 	}
 	if (step != SQLITE_DONE)
-		error_set(err, "%s", sqlite3_errmsg(db));
+		sql_error(db, err);
 	sqlite3_finalize(own);
 	return step == SQLITE_DONE && schema_run(db, "DROP TABLE temp.own_indexes", err);
 }
@@ -218,7 +219,7 @@ bool schema_add_finding_codes(sqlite3 *db, struct error *err)
 
 	if (sqlite3_prepare_v2(db, "INSERT OR IGNORE INTO finding_codes VALUES(?,?,?,?,?,?)", -1,
 			       &insert, NULL) != SQLITE_OK)
-		return error_set(err, "%s", sqlite3_errmsg(db));
+		return sql_error(db, err);
 	for (int code = 0; ok && code < FINDING_CODES; code++) {
 		const struct finding_kind *kind = finding_kind((enum finding_code)code);
 
@@ -229,7 +230,7 @@ bool schema_add_finding_codes(sqlite3 *db, struct error *err)
 		sqlite3_bind_text(insert, 5, kind->advice, -1, SQLITE_STATIC);
 		sqlite3_bind_text(insert, 6, kind->basis, -1, SQLITE_STATIC);
 		if (sqlite3_step(insert) != SQLITE_DONE)
-			ok = error_set(err, "%s", sqlite3_errmsg(db));
+			ok = sql_error(db, err);
 		sqlite3_reset(insert);
 	}
 	sqlite3_finalize(insert);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "db/schema_tables.h"
+#include "db/sql_error.h"
 
 enum { NAME_MAX_SIZE = 64 };
 
@@ -73,7 +74,7 @@ static bool columns_check(sqlite3 *db, sqlite3_stmt *columns, const struct wante
 	sqlite3_bind_text(columns, 1, wanted->name, -1, SQLITE_STATIC);
 	sqlite3_bind_text(columns, 2, wanted->key, -1, SQLITE_STATIC);
 	if (sqlite3_step(columns) != SQLITE_ROW)
-		good = error_set(err, "%s", sqlite3_errmsg(db));
+		good = sql_error(db, err);
 	else if (sqlite3_column_int(columns, 0) > 0)
 		good = differs(wanted->name, "has generated columns there", err);
 	else
@@ -109,11 +110,11 @@ bool schema_check(sqlite3 *db, struct error *err)
 
 	if (sqlite3_prepare_v2(db, look_sql, -1, &look, NULL) != SQLITE_OK ||
 	    sqlite3_prepare_v2(db, columns_sql, -1, &columns, NULL) != SQLITE_OK)
-		good = error_set(err, "%s", sqlite3_errmsg(db));
+		good = sql_error(db, err);
 	while (good && (step = sqlite3_step(look)) == SQLITE_ROW)
 		good = row_check(db, look, columns, err);
 	if (good && step != SQLITE_DONE)
-		good = error_set(err, "%s", sqlite3_errmsg(db));
+		good = sql_error(db, err);
 	sqlite3_finalize(columns);
 	sqlite3_finalize(look);
 	return good;

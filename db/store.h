@@ -40,6 +40,9 @@ void store_release(struct store *store, bool held);
  * statement is none of the user's, so that a table that it does not find is the database's fault, too. */
 bool store_at_fault(struct store *store, bool ours);
 
+/* Puts the database's name in front of an error that is to be named. */
+void store_name_error(struct store *store, bool ours, struct error *err);
+
 /* A string that the streams of a recording were searched for. */
 struct recording_mark {
 	const char *text; /* as the user wrote it */

@@ -5,6 +5,7 @@
 
 #include "base/siphash.h"
 #include "db/schema.h"
+#include "db/sql_error.h"
 
 #define HOUR_NS INT64_C(3600000000000)
 /* the same in SQL, rounded down for times before 1970, too */
@@ -254,7 +255,7 @@ static bool write_sums(struct summaries *s, bool findings, struct error *err)
 		sqlite3_reset(statement);
 	}
 	if (!good)
-		error_set(err, "%s", sqlite3_errmsg(s->db));
+		sql_error(s->db, err);
 	sqlite3_finalize(statement);
 	return good;
 }

@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "db/block_column.h"
+#include "db/sql_error.h"
 
 static bool failed(sqlite3 *db, struct error *err)
 {
-	return error_set(err, "%s", sqlite3_errmsg(db));
+	return sql_error(db, err);
 }
 
 /* ---- which there are ---- */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "db/block_search.h"
+#include "db/sql_error.h"
 
 enum { END_SIZE = 128 };
 
@@ -102,8 +103,7 @@ static bool find_host(sqlite3 *db, const struct tuple_end *end, int64_t *id, str
 	if (step == SQLITE_ROW)
 		*id = sqlite3_column_int64(s, 0);
 	sqlite3_finalize(s);
-	return step == SQLITE_ROW || step == SQLITE_DONE ||
-	       error_set(err, "%s", sqlite3_errmsg(db));
+	return step == SQLITE_ROW || step == SQLITE_DONE || sql_error(db, err);
 }
 
 /* Rows of connections in the blocks ?1 between host ?2, port ?3, and host ?4, port ?5. */
@@ -124,7 +124,7 @@ static sqlite3_stmt *prepare_between(sqlite3 *db, const char *sql, const int64_t
 	if (!find_blocks(db, host, port, &blocks, err))
 		return NULL;
 	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK) {
-		error_set(err, "%s", sqlite3_errmsg(db));
+		sql_error(db, err);
 		sqlite3_free(blocks);
 		return NULL;
 	}
@@ -164,7 +164,7 @@ static bool find_ids(struct store *store, const struct tuple *tuple, int64_t **i
 		(*ids)[(*count)++] = sqlite3_column_int64(s, 0);
 	}
 	if (good && step != SQLITE_DONE)
-		good = error_set(err, "%s", sqlite3_errmsg(db));
+		good = sql_error(db, err);
 	sqlite3_finalize(s);
 	if (!good) {
 		free(*ids);
@@ -206,8 +206,7 @@ static bool ends_of(sqlite3 *db, int64_t id, int64_t host[2], uint16_t port[2], 
 		port[end] = (uint16_t)sqlite3_column_int(s, 2 * end + 1);
 	}
 	sqlite3_finalize(s);
-	return step == SQLITE_ROW || step == SQLITE_DONE ||
-	       error_set(err, "%s", sqlite3_errmsg(db));
+	return step == SQLITE_ROW || step == SQLITE_DONE || sql_error(db, err);
 }
 
 static bool find_next(struct store *store, int64_t id, int64_t *next, struct error *err)
@@ -240,8 +239,7 @@ static bool find_next(struct store *store, int64_t id, int64_t *next, struct err
 	if (step == SQLITE_ROW)
 		*next = sqlite3_column_int64(s, 0);
 	sqlite3_finalize(s);
-	return step == SQLITE_ROW || step == SQLITE_DONE ||
-	       error_set(err, "%s", sqlite3_errmsg(db));
+	return step == SQLITE_ROW || step == SQLITE_DONE || sql_error(db, err);
 }
 
 bool tuple_next(struct store *store, int64_t id, int64_t *next, struct error *err)

@@ -9,6 +9,7 @@
 
 #include "analyzer/finding.h"
 #include "analyzer/verdict.h"
+#include "db/sql_error.h"
 
 /* c: connections, o: outcomes. Of the end that closed first (X), and of its peer (Y). */
 #define OF_CLOSER(column)                                                                         \
@@ -377,7 +378,7 @@ bool schema_own_views(sqlite3 *db, struct error *err)
 			       "SELECT 1 FROM sqlite_schema WHERE type = 'view' AND name = ?1"
 			       " COLLATE NOCASE AND sql = ?2",
 			       -1, &look, NULL) != SQLITE_OK)
-		return error_set(err, "%s", sqlite3_errmsg(db));
+		return sql_error(db, err);
 	for (size_t i = 0; ok && i < VIEWS; i++)
 		ok = own_view(db, look, i, err);
 	sqlite3_finalize(look);

@@ -5,6 +5,7 @@
 
 #include "db/path.h"
 #include "db/row_step.h"
+#include "db/sql_error.h"
 
 enum column {
 	COLUMN_ID,
@@ -83,8 +84,7 @@ bool wanted_rows(sqlite3_stmt *rows, bool ids, struct selection *selection, stru
 		if (!selection_add(selection, &wanted, err))
 			return false;
 	}
-	return result == SQLITE_DONE ||
-	       error_set(err, "%s", sqlite3_errmsg(sqlite3_db_handle(rows)));
+	return result == SQLITE_DONE || sql_error(sqlite3_db_handle(rows), err);
 }
 
 bool wanted_connection(struct store *store, int64_t id, struct selection *selection, bool *there,
@@ -98,7 +98,7 @@ bool wanted_connection(struct store *store, int64_t id, struct selection *select
 	bool ok;
 
 	if (sqlite3_prepare_v2(store_handle(store), sql, -1, &rows, NULL) != SQLITE_OK)
-		return error_set(err, "%s", sqlite3_errmsg(store_handle(store)));
+		return sql_error(store_handle(store), err);
 	sqlite3_bind_int64(rows, 1, id);
 	ok = wanted_rows(rows, true, selection, err);
 	sqlite3_finalize(rows);

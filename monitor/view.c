@@ -195,6 +195,7 @@ static char *read_ladder(const struct view *view, int64_t id, struct error *err)
 	style.width = view->canvas.columns < LADDER_WIDTH_MAX ? (unsigned)view->canvas.columns
 							      : LADDER_WIDTH_MAX;
 	ladder = ladder_view_read(store, id, err);
+	store_name_error(store, true, err);
 	out = ladder ? open_memstream(&text, &size) : NULL;
 	if (out) {
 		show_text(out, &style, ladder);

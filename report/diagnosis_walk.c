@@ -12,7 +12,7 @@ enum { SAMPLES_MAX = 1 << 18, REUSERS_MAX = 4096 };
 
 bool walk_failed(struct diagnosis_walk *w)
 {
-	return error_set(w->err, "reading the report: %s", sqlite3_errmsg(w->db));
+	return error_unnamed(w->err, "reading the report: %s", sqlite3_errmsg(w->db));
 }
 
 bool walk_no_memory(struct diagnosis_walk *w)

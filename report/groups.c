@@ -69,8 +69,8 @@ bool groups_write_table(FILE *out, sqlite3_stmt *statement, uint64_t limit,
 		*written += good;
 	}
 	if (good && step != SQLITE_ROW && step != SQLITE_DONE)
-		good = error_set(err, "the query stopped: %s",
-				 sqlite3_errmsg(sqlite3_db_handle(statement)));
+		good = error_unnamed(err, "the query stopped: %s",
+				     sqlite3_errmsg(sqlite3_db_handle(statement)));
 	if (good)
 		table_finish(table);
 	table_free(table);

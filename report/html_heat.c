@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "db/sql_error.h"
 #include "report/format.h"
 #include "report/html_parts.h"
 #include "report/markup.h"
@@ -60,13 +61,13 @@ static bool read_heat(struct html *html, struct heat *heat, const struct chart *
 	int step;
 
 	if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) != SQLITE_OK)
-		return error_set(err, "%s", sqlite3_errmsg(db));
+		return sql_error(db, err);
 	while ((step = sqlite3_step(s)) == SQLITE_ROW) {
 		if (sqlite3_column_type(s, 1) != SQLITE_NULL)
 			add(heat, chart, sqlite3_column_int64(s, 0), sqlite3_column_int64(s, 1));
 	}
 	sqlite3_finalize(s);
-	return step == SQLITE_DONE || error_set(err, "%s", sqlite3_errmsg(db));
+	return step == SQLITE_DONE || sql_error(db, err);
 }
 
 /* One to SHADES, by the logarithm of the count. */

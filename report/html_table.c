@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/sql_error.h"
 #include "report/format.h"
 #include "db/row_step.h"
 #include "report/html_parts.h"
@@ -93,7 +94,7 @@ static void gather(struct gathering *g, sqlite3_stmt *row)
 
 static bool failed(struct html *html, struct error *err)
 {
-	return error_set(err, "%s", sqlite3_errmsg(store_handle(html->store)));
+	return sql_error(store_handle(html->store), err);
 }
 
 static sqlite3_stmt *rows_statement(struct html *html, struct error *err)

@@ -7,6 +7,7 @@
 
 #include "db/ladder.h"
 #include "db/row_step.h"
+#include "db/sql_error.h"
 #include "report/ladder_states.h"
 #include "report/stored.h"
 
@@ -172,7 +173,7 @@ const char *view_numbers(const struct ladder_view *view, const struct view_step 
 
 static bool sqlite_failed(struct store *store, struct error *err)
 {
-	return error_set(err, "%s", sqlite3_errmsg(store_handle(store)));
+	return sql_error(store_handle(store), err);
 }
 
 /* items[count], zeroed; NULL without memory. Grows at powers of two. */

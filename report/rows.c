@@ -177,8 +177,8 @@ bool rows_write(FILE *out, sqlite3_stmt *statement, enum rows_format format, uin
 		*written += good;
 	}
 	if (good && step != SQLITE_ROW && step != SQLITE_DONE)
-		good = error_set(err, "the query stopped: %s",
-				 sqlite3_errmsg(sqlite3_db_handle(statement)));
+		good = error_unnamed(err, "the query stopped: %s",
+				     sqlite3_errmsg(sqlite3_db_handle(statement)));
 	if (good && writer.end)
 		writer.end(&writer);
 	table_free(writer.table);

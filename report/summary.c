@@ -23,7 +23,7 @@ typedef bool (*row_reader)(struct reader *reader, sqlite3_stmt *row);
 
 static bool failed(struct reader *reader)
 {
-	return error_set(reader->err, "reading the report: %s", sqlite3_errmsg(reader->db));
+	return error_unnamed(reader->err, "reading the report: %s", sqlite3_errmsg(reader->db));
 }
 
 static bool no_memory(struct reader *reader)

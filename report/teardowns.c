@@ -223,8 +223,8 @@ static bool write_listing(struct listing *listing, FILE *out, uint64_t limit,
 		*written += step == SQLITE_ROW;
 	}
 	if (table && good && step != SQLITE_DONE)
-		good = error_set(err, "the query stopped: %s",
-				 sqlite3_errmsg(sqlite3_db_handle(listing->statement)));
+		good = error_unnamed(err, "the query stopped: %s",
+				     sqlite3_errmsg(sqlite3_db_handle(listing->statement)));
 	if (table && good)
 		table_finish(table);
 	good = good && table;

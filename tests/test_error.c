@@ -60,12 +60,34 @@ static void test_lengths(void **state)
 	}
 }
 
+/* Who knows the name of what it is about puts it in front. */
+static void test_unnamed(void **state)
+{
+	static char long_text[2 * sizeof(struct error)];
+	struct error err = {""};
+
+	(void)state;
+	assert_false(error_is_unnamed(&err));
+	assert_false(error_unnamed(&err, "no such %s\n", "table"));
+	assert_true(error_is_unnamed(&err));
+	assert_false(error_unnamed(&err, "reading%s", err.text));
+	assert_string_equal(err.text, ": reading: no such table?");
+	assert_false(error_prefix(&err, "%s", "t.db"));
+	assert_string_equal(err.text, "t.db: reading: no such table?");
+	assert_false(error_is_unnamed(&err));
+	memset(long_text, 't', sizeof(long_text) - 1);
+	assert_false(error_unnamed(&err, "%s", long_text));
+	assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
+	assert_false(error_unnamed(NULL, "nobody listens"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_prefix),
 		cmocka_unit_test(test_lengths),
+		cmocka_unit_test(test_unnamed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,9 +83,41 @@ def case_missing_table(t):
 	with contextlib.closing(t.connect("t.db")) as connection:
 		connection.executescript("DROP TABLE paths; DROP TABLE open_connections")
 	for words in (["query", "t.db"], ["query", "--open", "t.db"], ["show", "t.db", "1"]):
-		t.fails(t.run(*words), 1, "no such table")
-	t.fails(t.run("query", "t.db", "--sql", "SELECT * FROM teardowns, nowhere"), 2, "no such table: ")
+		t.fails(t.run(*words), 1, "t.db: is not as lastack makes it .no such table")
+	t.fails(t.run("query", "t.db", "--sql", "SELECT * FROM teardowns, nowhere"), 2,
+		"t.db: SQLite: no such table: ")
 	t.fails(t.run("query", "t.db", "--host", "nowhere.example"), 2)
+
+
+READERS = (["report", "--format", "html", "t.db"], ["query", "t.db"], ["query", "--open", "t.db"], ["show", "t.db", "1"])
+# The same tables on other ways.
+MORE_READERS = (["report", "t.db"], ["report", "--against", "whole.db", "t.db"], ["query", "--by", "teardown", "t.db"],
+	["query", "--contains", "GET", "t.db"], ["query", "--host", "192.0.2.10", "t.db"],
+	["query", "--finding", "rst-injected", "t.db"], ["show", "--svg", "-", "t.db", "1"],
+	["show", "t.db", "192.0.2.10:40001-192.0.2.20:8000"])
+
+
+def case_each_table_missing(t):
+	"""whichever table is missing: what needs it fails with one message that names the database, what does not works"""
+	capture = t.capture("rst_injected.pcap")
+	t.analyze("--mark", "GET", capture, db="whole.db")
+	refused = set()
+	for table, in t.sql("SELECT name FROM sqlite_schema WHERE type = 'table'", "whole.db"):
+		shutil.copy(t.path("whole.db"), t.path("t.db"))
+		with contextlib.closing(t.connect("t.db")) as connection:
+			connection.execute("DROP TABLE " + table)
+		more = MORE_READERS if table in ("connections", "hosts", "marks", "recordings") else ()
+		for words in (*READERS, *more, ["extract", "--pcap", "-", "--connection", "1", "--db", "t.db", capture],
+				["analyze", "--format", "none", "--db", "t.db", capture]):
+			done = t.run(*words)
+			if done.code == 0:
+				continue
+			refused.add((table, words[0]))
+			t.equal(done.code, 1, "exit code", done)
+			t.says(done, r"\Alastack: (\w+: )?t\.db: .*no such table: (main\.)?\w+.*\n\Z")
+	for command in ("report", "query", "show", "extract", "analyze"):
+		t.expect(("connections", command) in refused, "%s needs connections" % command)
+	t.expect(len({table for table, _ in refused}) > 20, "tables that are needed", sorted(refused))
 
 
 def case_directory_as_database(t):
