@@ -10,16 +10,31 @@ static const char *const statement_sql[STORE_STATEMENTS] = {
 	[FIND_OUTCOME] = "SELECT outcome_id, first_ns FROM connections WHERE id = ?1",
 	[SETTLE_CONNECTION] =
 		"UPDATE connections SET outcome_id = ?2, time_wait_observed_ns = ?3 WHERE id = ?1",
-	[ADD_FINS] = "INSERT INTO fins VALUES(?,?,?,?)",
-	[ADD_LOSSES] = "INSERT INTO losses VALUES(?,?,?,?,?,?,?,?)",
-	[ADD_RESETS] = "INSERT INTO resets VALUES(?,?,?,?,?,?,?,?)",
-	[ADD_SILENCE] = "INSERT INTO silences VALUES(?,?)",
-	[ADD_REUSES] = "INSERT INTO reuses VALUES(?,?,?)",
-	[ADD_DWELLS] = "INSERT INTO dwells VALUES(?,?,?,?,?,?,?,?)",
-	[ADD_STATE] = "INSERT INTO states VALUES(?,?,?,?,?,?)",
-	[ADD_LADDER] = "INSERT INTO ladders VALUES(?,?)",
-	[ADD_FINDING] = "INSERT INTO finding_rows VALUES(?,?,?,?,?,?,?,?,?,?,?)",
-	[ADD_MARK_HIT] = "INSERT INTO mark_hits VALUES(?,?,?,?,?,?,?,?,?)",
+	[ADD_FINS] = "INSERT INTO fins(connection_id, half_close_bytes, "
+		     "shift_initiator, shift_responder) VALUES(?,?,?,?)",
+	[ADD_LOSSES] = "INSERT INTO losses(connection_id, duplicates, "
+		       "retransmitted_initiator, retransmitted_responder, "
+		       "missing_initiator, missing_responder, "
+		       "fin_retransmissions_initiator, fin_retransmissions_responder) "
+		       "VALUES(?,?,?,?,?,?,?,?)",
+	[ADD_RESETS] = "INSERT INTO resets(connection_id, rst_back_ns, silence_ns, "
+		       "in_window, out_of_window, ttl, sender_ttl, idle_ns) "
+		       "VALUES(?,?,?,?,?,?,?,?)",
+	[ADD_SILENCE] = "INSERT INTO silences(connection_id, fin_ms) VALUES(?,?)",
+	[ADD_REUSES] = "INSERT INTO reuses(connection_id, delay_ns, restarts) "
+		       "VALUES(?,?,?)",
+	[ADD_DWELLS] = "INSERT INTO dwells(connection_id, time_wait_entry_ns, "
+		       "close_wait_ns, fin_wait_1_ns, fin_wait_2_ns, last_ack_ns, "
+		       "closing_ns, end_back_ns) VALUES(?,?,?,?,?,?,?,?)",
+	[ADD_STATE] = "INSERT INTO states(connection_id, position, side, state, "
+		      "entry_ns, dwell_ns) VALUES(?,?,?,?,?,?)",
+	[ADD_LADDER] = "INSERT INTO ladders(connection_id, segments) VALUES(?,?)",
+	[ADD_FINDING] = "INSERT INTO finding_rows(connection_id, position, code_id, "
+			"severity, side, ts_ns, packet, capture_id, count, detail, "
+			"detail_id) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
+	[ADD_MARK_HIT] = "INSERT INTO mark_hits(connection_id, position, mark_id, side, "
+			 "stream_offset, ts_ns, packet, capture_id, count) "
+			 "VALUES(?,?,?,?,?,?,?,?,?)",
 };
 
 bool connection_prepare(struct store *store, struct error *err)

@@ -251,8 +251,14 @@ static bool add_part(struct live_file *file, const struct live_store_config *con
 
 static sqlite3_stmt *begin_rows(struct live_file *file, struct error *err)
 {
-	static const char sql[] = "INSERT INTO open_connections"
-				  " VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
+	static const char sql[] =
+		"INSERT INTO open_connections(recording_id, as_of_ns, capture, "
+		"initiator_ip, initiator_port, responder_ip, responder_port, vlan, "
+		"tunnel, midstream, first_ns, last_ns, state_initiator, "
+		"state_responder, teardown, packets_initiator, packets_responder, "
+		"bytes_initiator, bytes_responder, since_initiator_ns, "
+		"since_responder_ns) "
+		"VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 	sqlite3 *db = file->store->file.db;
 	sqlite3_stmt *s;
 

@@ -304,7 +304,9 @@ static bool put_captures(struct store *store, const struct recording *recording,
 
 static bool add_linktypes(struct store *store, const struct recording *recording, struct error *err)
 {
-	sqlite3_stmt *s = prepare(store, "INSERT OR REPLACE INTO capture_linktypes VALUES(?,?,?)",
+	sqlite3_stmt *s = prepare(store,
+				  "INSERT OR REPLACE INTO capture_linktypes(capture_id, linktype, "
+				  "name) VALUES(?,?,?)",
 				  err);
 	bool ok = s != NULL;
 
@@ -324,7 +326,10 @@ static bool add_linktypes(struct store *store, const struct recording *recording
 
 static bool add_reasons(struct store *store, const struct decode_counts *decoded, struct error *err)
 {
-	sqlite3_stmt *s = prepare(store, "INSERT OR REPLACE INTO decode_counts VALUES(?,?,?)", err);
+	sqlite3_stmt *s = prepare(store,
+				  "INSERT OR REPLACE INTO decode_counts(recording_id, reason, "
+				  "packets) VALUES(?,?,?)",
+				  err);
 	bool ok = s != NULL;
 
 	for (int reason = 0; ok && reason < DECODE_REASONS; reason++) {

@@ -229,8 +229,14 @@ static bool insert_rows(struct row_feed *feed)
 		return true;
 	if (!feed->insert &&
 	    sqlite3_prepare_v3(feed->db,
-			       "INSERT INTO connections SELECT * FROM temp.connection_feed", -1,
-			       SQLITE_PREPARE_PERSISTENT, &feed->insert, NULL) != SQLITE_OK)
+			       "INSERT INTO connections(id, outcome_id, first_ns, duration_ns, "
+			       "initiator_id, responder_id, ports, fin_back_ns_initiator, "
+			       "fin_back_ns_responder, application_id, path_id, capture_id, "
+			       "bytes_initiator, bytes_responder, first_packet, history_id, "
+			       "packets_initiator, packets_responder, isns, fin_payloads, "
+			       "fin_acked_ns_initiator, fin_acked_ns_responder, handshake_rtt_ns, "
+			       "time_wait_observed_ns) SELECT * FROM temp.connection_feed",
+			       -1, SQLITE_PREPARE_PERSISTENT, &feed->insert, NULL) != SQLITE_OK)
 		return false;
 	ok = sqlite3_step(feed->insert) == SQLITE_DONE;
 	sqlite3_reset(feed->insert);

@@ -217,8 +217,10 @@ bool schema_add_finding_codes(sqlite3 *db, struct error *err)
 	sqlite3_stmt *insert;
 	bool ok = true;
 
-	if (sqlite3_prepare_v2(db, "INSERT OR IGNORE INTO finding_codes VALUES(?,?,?,?,?,?)", -1,
-			       &insert, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(db,
+			       "INSERT OR IGNORE INTO finding_codes(id, code, severity, title, "
+			       "advice, basis) VALUES(?,?,?,?,?,?)",
+			       -1, &insert, NULL) != SQLITE_OK)
 		return sql_error(db, err);
 	for (int code = 0; ok && code < FINDING_CODES; code++) {
 		const struct finding_kind *kind = finding_kind((enum finding_code)code);

@@ -60,9 +60,18 @@ struct summaries {
 	" connections = connections + excluded.connections,"                \
 	" occurrences = occurrences + excluded.occurrences"
 
-static const char sums_sql[] = "INSERT INTO summaries VALUES(?,?,?,?,?,?,?,?,?,?)" ADD_SUMS;
+#define INTO_SUMMARIES                                                \
+	"INSERT INTO summaries(recording_id, hour, outcome_id, "      \
+	"connections, bytes, retransmitted, missing, rst_in_window, " \
+	"rst_out_of_window, time_wait_restarts)"
 
-static const char findings_sql[] = "INSERT INTO finding_summaries VALUES(?,?,?,?,?,?)" ADD_FINDINGS;
+#define INTO_FINDINGS                                                 \
+	"INSERT INTO finding_summaries(recording_id, hour, code_id, " \
+	"severity, connections, occurrences)"
+
+static const char sums_sql[] = INTO_SUMMARIES " VALUES(?,?,?,?,?,?,?,?,?,?)" ADD_SUMS;
+
+static const char findings_sql[] = INTO_FINDINGS " VALUES(?,?,?,?,?,?)" ADD_FINDINGS;
 
 struct summaries *summaries_new(sqlite3 *db, struct error *err)
 {
@@ -288,30 +297,30 @@ bool summaries_flush(struct summaries *s, struct error *err)
 /* ---- from the rows ---- */
 
 /* Sums over the connections c that fit, times a sign. */
-#define COUNT_OUTCOMES(where, sign)                                            \
-	"INSERT INTO summaries SELECT p.recording_id, " HOUR ", c.outcome_id," \
-	" " sign " * count(*),"                                                \
-	" " sign " * sum(c.bytes_initiator + c.bytes_responder),"              \
-	" " sign " * coalesce(sum(l.retransmitted_initiator"                   \
-	" + l.retransmitted_responder), 0),"                                   \
-	" " sign " * coalesce(sum(l.missing_initiator"                         \
-	" + l.missing_responder), 0),"                                         \
-	" " sign " * coalesce(sum(s.in_window), 0),"                           \
-	" " sign " * coalesce(sum(s.out_of_window), 0),"                       \
-	" " sign " * coalesce(sum(u.restarts), 0)"                             \
-	" FROM connections AS c JOIN captures AS p ON p.id = c.capture_id"     \
-	" LEFT JOIN losses AS l ON l.connection_id = c.id"                     \
-	" LEFT JOIN resets AS s ON s.connection_id = c.id"                     \
-	" LEFT JOIN reuses AS u ON u.connection_id = c.id"                     \
-	" WHERE c.id " where " GROUP BY 1, 2, 3" ADD_SUMS ";"
+#define COUNT_OUTCOMES(where, sign)                                                       \
+	INTO_SUMMARIES " SELECT p.recording_id, " HOUR ", c.outcome_id,"                  \
+		       " " sign " * count(*),"                                            \
+		       " " sign " * sum(c.bytes_initiator + c.bytes_responder),"          \
+		       " " sign " * coalesce(sum(l.retransmitted_initiator"               \
+		       " + l.retransmitted_responder), 0),"                               \
+		       " " sign " * coalesce(sum(l.missing_initiator"                     \
+		       " + l.missing_responder), 0),"                                     \
+		       " " sign " * coalesce(sum(s.in_window), 0),"                       \
+		       " " sign " * coalesce(sum(s.out_of_window), 0),"                   \
+		       " " sign " * coalesce(sum(u.restarts), 0)"                         \
+		       " FROM connections AS c JOIN captures AS p ON p.id = c.capture_id" \
+		       " LEFT JOIN losses AS l ON l.connection_id = c.id"                 \
+		       " LEFT JOIN resets AS s ON s.connection_id = c.id"                 \
+		       " LEFT JOIN reuses AS u ON u.connection_id = c.id"                 \
+		       " WHERE c.id " where " GROUP BY 1, 2, 3" ADD_SUMS ";"
 
-#define COUNT_FINDINGS(where, sign)                                               \
-	"INSERT INTO finding_summaries SELECT p.recording_id, " HOUR ","          \
-	" f.code_id, f.severity, " sign " * count(DISTINCT f.connection_id),"     \
-	" " sign " * sum(f.count)"                                                \
-	" FROM finding_rows AS f JOIN connections AS c ON c.id = f.connection_id" \
-	" JOIN captures AS p ON p.id = c.capture_id"                              \
-	" WHERE f.connection_id " where " GROUP BY 1, 2, 3, 4" ADD_FINDINGS ";"
+#define COUNT_FINDINGS(where, sign)                                                             \
+	INTO_FINDINGS " SELECT p.recording_id, " HOUR ","                                       \
+		      " f.code_id, f.severity, " sign " * count(DISTINCT f.connection_id),"     \
+		      " " sign " * sum(f.count)"                                                \
+		      " FROM finding_rows AS f JOIN connections AS c ON c.id = f.connection_id" \
+		      " JOIN captures AS p ON p.id = c.capture_id"                              \
+		      " WHERE f.connection_id " where " GROUP BY 1, 2, 3, 4" ADD_FINDINGS ";"
 
 #define DROP_EMPTY                                     \
 	"DELETE FROM summaries WHERE connections = 0;" \

@@ -228,3 +228,47 @@ def case_two_runs(t):
 				t.expect(not fresh or rows == 0, "no rows of a run that failed", rows)
 		t.expect(0 in [done.code for done in ends], "one that succeeded", [str(d) for d in ends])
 		t.sound()
+
+
+def without_moments(text):
+	"""What the report says of when it was made and how large the file is left out."""
+	return re.sub(r"(?m)^.*(database|written|version).*\n", "", text)
+
+
+def case_columns_of_others(t):
+	"""columns that a user adds to lastack's tables stay: rows are written, replaced and read as without them"""
+	sample, small = t.capture("sample.pcap"), t.capture("rst_injected.pcap")
+
+	def fill(name):
+		t.analyze("--mark", "GET", small, sample, db=name)
+		t.analyze("--mark", "GET", sample, db=name)
+		return [t.run(*words).out for words in (["report", name], ["query", "--limit", "0", name],
+			["query", "--format", "csv", name], ["show", name, "3"])]
+
+	for name in ("plain.db", "t.db"):
+		t.analyze(t.capture("four_way.pcap"), db=name)
+	with contextlib.closing(t.connect("t.db")) as connection:
+		tables = [name for name, in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+		for table in tables:
+			connection.execute("ALTER TABLE %s ADD COLUMN mine TEXT" % table)
+		connection.execute("ALTER TABLE connections ADD COLUMN hers INTEGER DEFAULT 7")
+		connection.commit()
+	t.expect(len(tables) > 20, "tables", tables)
+	t.equal([without_moments(out.replace("t.db", "plain.db")) for out in fill("t.db")],
+		[without_moments(out) for out in fill("plain.db")], "outputs")
+	t.equal(t.rows("t.db"), t.rows("plain.db"), "rows")
+	t.equal(t.sql("SELECT DISTINCT mine, hers FROM connections")[0][:], (None, 7), "values of the user's columns")
+	t.sound()
+
+
+def case_required_column_of_others(t):
+	"""a user's column that must have a value and has none: exit code 1, SQLite's reason, the file as before"""
+	t.analyze(t.capture("four_way.pcap"))
+	with contextlib.closing(t.connect()) as connection:
+		connection.executescript("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql,"
+			" 'time_wait_observed_ns INTEGER', 'time_wait_observed_ns INTEGER, mine TEXT NOT NULL')"
+			" WHERE name = 'connections'")
+	before = t.read(t.path("t.db"))
+	t.fails(t.run("analyze", "--db", "t.db", t.capture("rst_injected.pcap")), 1,
+		"t.db: NOT NULL constraint failed: connections.mine")
+	t.equal(t.read(t.path("t.db")), before, "the database")
