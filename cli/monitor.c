@@ -217,5 +217,5 @@ enum exit_code command_monitor(int argc, char **argv)
 	if (err.text[0] != '\0')
 		complain("monitor: %s", err.text);
 	monitor_options_free(&options);
-	return code;
+	return exit_code_for(code, &err);
 }

@@ -14,6 +14,7 @@ struct live_file {
 	struct store *store;
 	struct recording recording;
 	struct feed *feed; /* owned; of the recording */
+	bool logs;         /* it is ours, and in WAL mode */
 	int lock; /* flock on the database; closed after SQLite's files, as closing it drops
 	                         * SQLite's own locks */
 	uint64_t number_base; /* verdicts up to here belong to an earlier file */

@@ -42,9 +42,12 @@ static bool make_schema(struct store *store, struct error *err)
 {
 	if (number(store, "SELECT count(*) FROM sqlite_schema") > 0)
 		return true;
-	/* only before the first table, and by hand only: deleting is meant to give space back */
-	if (!run(store, "PRAGMA auto_vacuum = INCREMENTAL; BEGIN IMMEDIATE", err))
+	/* only before the first table, and by hand only: deleting is meant to give space back. By itself it would
+	 * write a header that is nobody's, as would BEGIN IMMEDIATE before it one that knows nothing of it. */
+	if (!run(store, "BEGIN; PRAGMA auto_vacuum = INCREMENTAL", err)) {
+		store_rollback(store);
 		return false;
+	}
 	if (number(store, "SELECT count(*) FROM sqlite_schema") == 0 &&
 	    !schema_create(store->file.db, err)) {
 		store_failed(store, err);
@@ -100,6 +103,7 @@ bool live_file_open(struct live_file *file, const struct live_store_config *conf
 		live_file_close(file);
 		return false;
 	}
+	file->logs = true;
 	file->store->file.created = false;
 	return true;
 }
@@ -107,8 +111,8 @@ bool live_file_open(struct live_file *file, const struct live_store_config *conf
 void live_file_close(struct live_file *file)
 {
 	/* without a log left behind, also who may only read the folder can read it; fails where somebody
-	 * reads now */
-	if (file->store && sqlite3_get_autocommit(file->store->file.db))
+	 * reads now. A file without a table would get a header by it that is nobody's. */
+	if (file->logs && sqlite3_get_autocommit(file->store->file.db))
 		sqlite3_exec(file->store->file.db, "PRAGMA journal_mode = DELETE", NULL, NULL,
 			     NULL);
 	store_close(file->store);

@@ -128,6 +128,20 @@ void alert_environment_free(char **environment)
 	free(environment);
 }
 
+/* What it reads and where it prints to. */
+static int add_files(posix_spawn_file_actions_t *files, bool quiet)
+{
+	int result = posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY,
+						      0);
+
+	if (result == 0 && quiet)
+		result = posix_spawn_file_actions_addopen(files, STDERR_FILENO, "/dev/null",
+							  O_WRONLY, 0);
+	if (result == 0)
+		result = posix_spawn_file_actions_adddup2(files, STDERR_FILENO, STDOUT_FILENO);
+	return result;
+}
+
 /* Its own process group, so that all of it can be killed; signals as a program expects them. */
 static int start(const struct alert_commands *commands, char **environment, pid_t *pid)
 {
@@ -135,7 +149,7 @@ static int start(const struct alert_commands *commands, char **environment, pid_
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;
 	sigset_t none, all;
-	int result = arguments[0] ? 0 : ENOMEM;
+	int result = ENOMEM;
 
 	sigemptyset(&none);
 	sigfillset(&all);
@@ -145,10 +159,8 @@ static int start(const struct alert_commands *commands, char **environment, pid_
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setsigdefault(&attributes, &all);
 	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	if (commands->quiet)
-		posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-	posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
+	if (arguments[0])
+		result = add_files(&files, commands->quiet);
 	if (result == 0)
 		result = posix_spawn(pid, commands->path, &files, &attributes, arguments,
 				     environment);

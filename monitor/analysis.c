@@ -13,6 +13,7 @@
 #include "monitor/replay.h"
 #include "monitor/rights.h"
 #include "monitor/snapshot.h"
+#include "monitor/status.h"
 #include "monitor/tally.h"
 #include "monitor/worker.h"
 #include "parsers/decode.h"
@@ -54,19 +55,6 @@ struct analysis {
 	bool holding;   /* the replay waits for the store */
 	bool finishing;
 };
-
-static void say(const struct analysis *a, char kind, const char *text)
-{
-	char line[1200];
-	int size = snprintf(line, sizeof(line), "%c%s\n", kind, text);
-
-	if (size < 0)
-		return;
-	if ((size_t)size >= sizeof(line))
-		size = (int)sizeof(line) - 1;
-	while (write(a->setup->status, line, (size_t)size) < 0)
-		break;
-}
 
 /* ---- in the store's thread ---- */
 
@@ -150,7 +138,9 @@ static int64_t time_of_day(void *context)
 
 static void remark(void *context, const char *text)
 {
-	say(context, ANALYSIS_REMARK, text);
+	const struct analysis *a = context;
+
+	status_say(a->setup->status, STATUS_REMARK, text);
 }
 
 /* ---- time ---- */
@@ -601,8 +591,10 @@ int analysis_run(const struct analysis_setup *setup)
 	struct error err = {""};
 	bool ok;
 
-	if (!a)
+	if (!a) {
+		status_say(setup->status, STATUS_FAILURE, "out of memory");
 		return 1;
+	}
 	a->setup = setup;
 	a->config = setup->config;
 	a->board = setup->board;
@@ -615,7 +607,7 @@ int analysis_run(const struct analysis_setup *setup)
 	fcntl(setup->control, F_SETFL, O_NONBLOCK);
 	ok = rights_analysis(a->config, &err) && set_up(a, &err);
 	if (ok) {
-		say(a, ANALYSIS_READY, "");
+		status_say(a->setup->status, STATUS_ANALYSIS_READY, "");
 		ok = go_on(a, &err) && finish(a, &err);
 	}
 	if (a->store && !live_store_close(a->store, CLOSE_NS, &last, &err))
@@ -623,7 +615,7 @@ int analysis_run(const struct analysis_setup *setup)
 	if (a->store)
 		show_store(a, &last);
 	if (!ok)
-		say(a, ANALYSIS_FAILURE, err.text);
+		status_say(a->setup->status, STATUS_FAILURE, err.text);
 	tear_down(a);
 	return ok ? 0 : 1;
 }

@@ -14,17 +14,14 @@ struct analysis_setup {
 	struct board *board;
 	struct clock_axis axis; /* the capture processes' */
 	int control; /* commands come from here, a byte each; its end is ANALYSIS_FINISH */
-	int status;  /* sentences go there, see ANALYSIS_READY */
+	int status;  /* pipe, see monitor/status.h */
 	bool again;  /* an earlier one ended early: it goes on with its counters and alerts */
 };
 
 /* Commands. */
 enum { ANALYSIS_FINISH = 'q', ANALYSIS_REOPEN = 'h' };
 
-/* What is told: lines, the first byte says what they are. */
-enum { ANALYSIS_READY = 'R', ANALYSIS_REMARK = 'M', ANALYSIS_FAILURE = 'E' };
-
-/* Returns the process's exit status: 0, or 1 after an ANALYSIS_FAILURE. */
+/* Returns the process's exit status: 0, or 1 after a STATUS_FAILURE. */
 int analysis_run(const struct analysis_setup *setup);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "monitor/replay.h"
 #include "monitor/rights.h"
+#include "monitor/status.h"
 #include "source/live.h"
 
 #define MS_NS    INT64_C(1000000)
@@ -25,16 +26,6 @@ struct capture_process {
 	struct live_drops seen; /* of this handle, counted already */
 	int64_t drops_next_ns;
 };
-
-void capture_say(int status, char kind, const char *text)
-{
-	char line[1200];
-	int size = snprintf(line, sizeof(line), "%c%s\n", kind, text);
-
-	if (size > 0 && (size_t)size < sizeof(line))
-		while (write(status, line, (size_t)size) < 0)
-			break;
-}
 
 static void look_at_clock(struct capture_process *p)
 {
@@ -139,16 +130,16 @@ static enum capture_end capture_interface(const struct capture_setup *setup,
 	struct live *live = live_open(&config, &missing, &err);
 
 	if (!live) {
-		capture_say(setup->status, CAPTURE_FAILURE, err.text);
+		status_say(setup->status, STATUS_FAILURE, err.text);
 		return missing ? CAPTURE_GONE : CAPTURE_FAILED;
 	}
 	atomic_store(&p.board->linktype, live_linktype(live));
 	if (!rights_capture(setup->config, config.interface, &err)) {
-		capture_say(setup->status, CAPTURE_FAILURE, err.text);
+		status_say(setup->status, STATUS_FAILURE, err.text);
 		live_close(live);
 		return CAPTURE_FAILED;
 	}
-	capture_say(setup->status, CAPTURE_READY, setup->config->interface[setup->index]);
+	status_say(setup->status, STATUS_CAPTURE_READY, setup->config->interface[setup->index]);
 	note_gap(&p);
 	result = read_on(&p, live, stop, &err);
 	if (result == LIVE_GONE) /* there is nothing to watch until it is back */
@@ -156,7 +147,7 @@ static enum capture_end capture_interface(const struct capture_setup *setup,
 	count_drops(&p, live);
 	live_close(live);
 	if (result == LIVE_FAILED)
-		capture_say(setup->status, CAPTURE_FAILURE, err.text);
+		status_say(setup->status, STATUS_FAILURE, err.text);
 	return result == LIVE_MORE   ? CAPTURE_STOPPED
 	       : result == LIVE_GONE ? CAPTURE_GONE
 				     : CAPTURE_FAILED;

@@ -13,21 +13,15 @@ enum capture_end {
 	CAPTURE_GONE = 3,    /* the interface is not there, or not any more */
 };
 
-/* What is told on the status pipe: lines, the first byte says what they are. */
-enum { CAPTURE_READY = 'r', CAPTURE_FAILURE = 'e' };
-
 struct capture_setup {
 	const struct monitor_config *config;
 	size_t index; /* of the interface */
 	struct ring *ring;
 	struct clock_axis axis;
-	int status;
+	int status; /* pipe, see monitor/status.h */
 };
 
 /* Runs until SIGTERM, which the caller has caught: *stop becomes true. */
 enum capture_end capture_run(const struct capture_setup *setup, const volatile bool *stop);
-
-/* One line to a status pipe. */
-void capture_say(int status, char kind, const char *text);
 
 #endif

@@ -20,6 +20,7 @@
 #include "monitor/replay.h"
 #include "monitor/restarts.h"
 #include "monitor/rights.h"
+#include "monitor/status.h"
 
 #define SECOND_NS INT64_C(1000000000)
 #define RETRY_NS  SECOND_NS
@@ -49,8 +50,7 @@ struct front {
 	bool finishing, failed;
 	int64_t up_next_ns;
 	struct error failure; /* what a process told last */
-	char line[1400];      /* of a status pipe, not yet complete */
-	size_t line_used;
+	struct status_lines lines;
 };
 
 static void remark(struct front *f, const char *text)
@@ -74,8 +74,8 @@ static void note_stop(int number)
 	capture_stop = true;
 }
 
-/* In the child: what is the front's alone is closed, the terminal's signals are ignored. name: in lists of
- * processes, 15 characters at most. */
+/* In the child: what is the front's alone is closed, the terminal's signals are ignored, and nothing is printed
+ * into its screen. name: in lists of processes, 15 characters at most. */
 static void become_child(struct front *f, const char *name)
 {
 	static const int deaf[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
@@ -84,6 +84,7 @@ static void become_child(struct front *f, const char *name)
 	for (size_t i = 0; i < sizeof(deaf) / sizeof(deaf[0]); i++)
 		signal(deaf[i], SIG_IGN);
 	sigprocmask(SIG_SETMASK, &f->before, NULL);
+	dup2(f->status[1], STDERR_FILENO);
 	close(f->signals);
 	close(f->status[0]);
 	if (f->interfaces >= 0)
@@ -181,49 +182,37 @@ static void command(struct front *f, char letter)
 
 /* ---- what they tell ---- */
 
-static void take_line(struct front *f, const char *line)
+static void take_line(void *context, const char *line)
 {
+	static const char own_name[] = "lastack: ";
+	struct front *f = context;
+
 	switch (line[0]) {
-	case CAPTURE_READY:
+	case STATUS_CAPTURE_READY:
 		for (size_t i = 0; i < f->config->interface_count; i++)
 			if (strcmp(line + 1, f->config->interface[i]) == 0 ||
 			    replay_named(f->config->interface[i]))
 				f->capture[i].opened = true;
 		break;
-	case ANALYSIS_READY:
+	case STATUS_ANALYSIS_READY:
 		f->analysis_ready = true;
 		break;
-	case ANALYSIS_REMARK:
+	case STATUS_REMARK:
 		remark(f, line + 1);
 		break;
-	case CAPTURE_FAILURE:
-	case ANALYSIS_FAILURE:
+	case STATUS_FAILURE:
 		error_set(&f->failure, "%s", line + 1);
 		break;
-	default:
+	default: /* a library's own words, or of one that brings its own memory to nDPI */
+		remark(f, strncmp(line, own_name, strlen(own_name)) == 0 ? line + strlen(own_name)
+									 : line);
 		break;
 	}
 }
 
 static void take_status(struct front *f)
 {
-	ssize_t got = read(f->status[0], f->line + f->line_used,
-			   sizeof(f->line) - 1 - f->line_used);
-	char *start = f->line, *end;
-
-	if (got <= 0)
-		return;
-	f->line_used += (size_t)got;
-	f->line[f->line_used] = '\0';
-	while ((end = memchr(start, '\n', f->line_used - (size_t)(start - f->line)))) {
-		*end = '\0';
-		take_line(f, start);
-		start = end + 1;
-	}
-	f->line_used -= (size_t)(start - f->line);
-	memmove(f->line, start, f->line_used);
-	if (f->line_used == sizeof(f->line) - 1)
-		f->line_used = 0; /* no line is that long */
+	status_read(&f->lines, f->status[0], take_line, f);
 }
 
 /* ---- their ends ---- */
@@ -232,7 +221,7 @@ static void capture_ended(struct front *f, size_t index, int status)
 {
 	struct capture_child *c = &f->capture[index];
 	const char *name = f->config->interface[index];
-	char text[1200];
+	char text[1200], end[STATUS_END_SIZE];
 
 	c->pid = 0;
 	if (f->finishing || (WIFEXITED(status) && WEXITSTATUS(status) == CAPTURE_STOPPED)) {
@@ -244,21 +233,27 @@ static void capture_ended(struct front *f, size_t index, int status)
 	}
 	c->retry_ns = boot_ns() + RETRY_NS;
 	atomic_store(&f->board->interfaces[index].up, 0);
-	if (!c->opened) /* tried again in silence */
+	if (!c->opened) {
+		if (f->analysis_ready)
+			f->failure.text[0] = '\0'; /* tried again in silence */
+		else if (f->failure.text[0] == '\0')
+			error_set(&f->failure, "%s: capturing ended early %s", name,
+				  status_end_text(status, f->failure.text, end));
 		return;
+	}
 	if (WIFEXITED(status) && WEXITSTATUS(status) == CAPTURE_GONE)
 		snprintf(text, sizeof(text),
 			 "%s: the interface is gone; waiting for it to come back", name);
 	else
-		snprintf(text, sizeof(text), "%s: capturing ended%s%s; starting it anew", name,
-			 f->failure.text[0] ? ": " : "", f->failure.text);
+		snprintf(text, sizeof(text), "%s: capturing ended %s; starting it anew", name,
+			 status_end_text(status, f->failure.text, end));
 	f->failure.text[0] = '\0';
 	remark(f, text);
 }
 
 static void analysis_ended(struct front *f, int status)
 {
-	char text[1200];
+	char text[1200], end[STATUS_END_SIZE];
 
 	f->analysis = 0;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
@@ -266,17 +261,13 @@ static void analysis_ended(struct front *f, int status)
 	if (f->finishing || !f->analysis_ready || !restarts_allow(&f->restarts, boot_ns())) {
 		f->failed = true;
 		if (f->failure.text[0] == '\0')
-			error_set(&f->failure, "the analysis ended early (%s %d)",
-				  WIFSIGNALED(status) ? "signal" : "status",
-				  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+			error_set(&f->failure, "the analysis ended early %s",
+				  status_end_text(status, f->failure.text, end));
 		return;
 	}
 	snprintf(text, sizeof(text),
-		 "the analysis ended early (%s %d)%s%s; starting it anew, what it had not "
-		 "committed is lost",
-		 WIFSIGNALED(status) ? "signal" : "status",
-		 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-		 f->failure.text[0] ? ": " : "", f->failure.text);
+		 "the analysis ended early %s; starting it anew, what it had not committed is lost",
+		 status_end_text(status, f->failure.text, end));
 	f->failure.text[0] = '\0';
 	remark(f, text);
 	if (!start_analysis(f, &f->failure))

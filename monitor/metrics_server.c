@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/memory_stream.h"
 #include "monitor/metrics.h"
 
 enum { CONNECTIONS = 16, CONNECTIONS_AN_ADDRESS = 8, TIMEOUT_S = 10, MEMORY = 16 * 1024 };
@@ -20,16 +21,23 @@ struct metrics_server {
 static const char page[] = "<!DOCTYPE html><html lang=\"en\"><title>lastack monitor</title>"
 			   "<p>lastack monitor: <a href=\"/metrics\">metrics</a></p></html>\n";
 
-static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status,
-			      struct MHD_Response *response, const char *type)
+/* Without memory the connection ends. text: owned, NULL without memory. */
+static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, char *text,
+			      size_t size, const char *type)
 {
-	enum MHD_Result result;
+	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
+		size, text, free);
+	enum MHD_Result result = MHD_NO;
 
-	if (!response)
+	if (!response) {
+		free(text);
 		return MHD_NO;
-	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type);
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	result = MHD_queue_response(connection, status, response);
+	}
+	if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, type) == MHD_YES &&
+	    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES &&
+	    (status != MHD_HTTP_METHOD_NOT_ALLOWED ||
+	     MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD") == MHD_YES))
+		result = MHD_queue_response(connection, status, response);
 	MHD_destroy_response(response);
 	return result;
 }
@@ -37,13 +45,7 @@ static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status
 static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status,
 				   const char *text, const char *type)
 {
-	/* not written to, whatever the old signature says; copied all the same */
-	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback(
-		strlen(text), strdup(text), free);
-
-	if (response && status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, "GET, HEAD");
-	return answer(connection, status, response, type);
+	return answer(connection, status, strdup(text), strlen(text), type);
 }
 
 static enum MHD_Result answer_metrics(const struct metrics_server *server,
@@ -61,12 +63,11 @@ static enum MHD_Result answer_metrics(const struct metrics_server *server,
 		return MHD_NO;
 	snapshot_take(server->board, &snapshot);
 	metrics_write(out, &snapshot, format);
-	if (fclose(out) != 0 || !text) {
+	if (!memory_stream_close(out, &text)) {
 		free(text);
 		return MHD_NO;
 	}
-	return answer(connection, MHD_HTTP_OK,
-		      MHD_create_response_from_buffer_with_free_callback(size, text, free),
+	return answer(connection, MHD_HTTP_OK, text, size,
 		      format == METRICS_OPENMETRICS ? METRICS_TYPE_OPENMETRICS
 						    : METRICS_TYPE_PROMETHEUS);
 }

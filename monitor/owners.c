@@ -173,15 +173,18 @@ static bool read_all(struct owners *owners, struct error *err)
 					     take_established, owners, err);
 }
 
-/* The holders of all sockets that may be told of. NULL with *count 0: there are none, or no memory. */
-static struct socket_holder *find_holders(const struct owners *owners, size_t *count)
+/* The holders of all sockets that may be told of; NULL with err without memory. */
+static struct socket_holder *find_holders(const struct owners *owners, size_t *count,
+					  struct error *err)
 {
 	struct socket_holder *holders = calloc(owners->waiting_count + owners->group_count + 1,
 					       sizeof(*holders));
 
 	*count = 0;
-	if (!holders)
+	if (!holders) {
+		error_set(err, "no memory to look at processes");
 		return NULL;
+	}
 	for (size_t i = 0; i < owners->waiting_count; i++)
 		if (owners->now_ns - owners->waiting[i].since_ns >= owners->stuck_ns)
 			holders[(*count)++].inode = owners->waiting[i].row.inode;
@@ -276,7 +279,9 @@ size_t owners_look(struct owners *owners, int64_t now_ns, struct owner_row rows[
 	owners->now_ns = now_ns;
 	if (!read_all(owners, err))
 		return 0;
-	holders = find_holders(owners, &holder_count);
+	holders = find_holders(owners, &holder_count, err);
+	if (!holders)
+		return 0;
 	count = tell_close_wait(owners, holders, holder_count, rows);
 	count = tell_time_wait(owners, holders, holder_count, rows, count);
 	free(holders);

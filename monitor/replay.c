@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "monitor/status.h"
 #include "source/feed.h"
 
 #define SECOND_NS INT64_C(1000000000)
@@ -96,6 +97,7 @@ static struct feed *open_feed(const struct replay *r, struct error *err)
 bool replay_start(const char *interface, struct clock_pair *start, struct error *err)
 {
 	struct packet packet = {0};
+	enum feed_result result;
 	struct replay r;
 	struct feed *feed;
 
@@ -104,13 +106,12 @@ bool replay_start(const char *interface, struct clock_pair *start, struct error 
 	feed = open_feed(&r, err);
 	if (!feed)
 		return false;
-	if (feed_next(feed, &packet, err) != FEED_PACKET) {
-		feed_close(feed);
-		return error_set(err, "%s: has no packet", r.path);
-	}
+	result = feed_next(feed, &packet, err);
+	if (result == FEED_END)
+		error_set(err, "%s: has no packet", r.path);
 	*start = (struct clock_pair){.real_ns = packet.ts_ns, .boot_ns = BOOT_NS};
 	feed_close(feed);
-	return true;
+	return result == FEED_PACKET;
 }
 
 /* The world of a replay: what its two clocks show, and what they were set by. */
@@ -193,10 +194,10 @@ enum capture_end replay_run(const struct capture_setup *setup, const volatile bo
 
 	w.first_ns = start.real_ns;
 	if (ok)
-		capture_say(setup->status, CAPTURE_READY, r.path);
+		status_say(setup->status, STATUS_CAPTURE_READY, r.path);
 	for (uint64_t i = 0; ok && i < r.loops && !*stop; i++)
 		ok = replay_once(&r, &w, setup->ring, stop, &err);
 	if (!ok)
-		capture_say(setup->status, CAPTURE_FAILURE, err.text);
+		status_say(setup->status, STATUS_FAILURE, err.text);
 	return ok ? CAPTURE_STOPPED : CAPTURE_FAILED;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include "base/memory_stream.h"
 #include "db/store.h"
 #include "monitor/canvas.h"
 #include "monitor/view_model.h"
@@ -197,9 +198,12 @@ static char *read_ladder(const struct view *view, int64_t id, struct error *err)
 	ladder = ladder_view_read(store, id, err);
 	store_name_error(store, true, err);
 	out = ladder ? open_memstream(&text, &size) : NULL;
-	if (out) {
+	if (out)
 		show_text(out, &style, ladder);
-		fclose(out);
+	if (ladder && !memory_stream_close(out, &text)) {
+		error_set(err, "out of memory");
+		free(text);
+		text = NULL;
 	}
 	ladder_view_free(ladder);
 	store_close(store);

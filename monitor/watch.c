@@ -32,6 +32,7 @@ struct watch {
 	struct metrics_server *metrics;
 	struct alert_commands commands;
 	struct owners *owners;
+	bool owners_failed; /* at the last look, and it was told */
 	/* clock that is not set */
 	int64_t now_ns, drawn_ns, owners_ns;
 	int64_t summary_ns, summarized_ns; /* when the last was due, when it was told */
@@ -113,6 +114,14 @@ uint16_t watch_metrics_port(const struct watch *watch)
 	return watch->metrics ? metrics_port(watch->metrics) : 0;
 }
 
+static void tell_trouble(struct watch *watch, const char *text)
+{
+	if (watch->view)
+		view_say(watch->view, text);
+	else if (!watch->config.quiet)
+		lines_trouble(&watch->lines, clock_now(CLOCK_REALTIME), text);
+}
+
 /* Starts the command for each alert. */
 static void serve_alerts(struct watch *watch)
 {
@@ -128,9 +137,8 @@ static void serve_alerts(struct watch *watch)
 		    event.kind != BOARD_ALERT || event.alert >= watch->config.condition_count)
 			continue;
 		if (!alert_commands_run(&watch->commands, &watch->config.conditions[event.alert],
-					&event, watch->now_ns, &err) &&
-		    !watch->view && !watch->config.quiet)
-			lines_trouble(&watch->lines, clock_now(CLOCK_REALTIME), err.text);
+					&event, watch->now_ns, &err))
+			tell_trouble(watch, err.text);
 	}
 	alert_commands_tick(&watch->commands, watch->now_ns);
 }
@@ -163,8 +171,12 @@ static void look_at_owners(struct watch *watch)
 		if (!watch->view && !watch->config.quiet && !told_lately(watch, &rows[i]))
 			lines_note(&watch->lines, clock_now(CLOCK_REALTIME), notes[i]);
 	}
-	if (err.text[0] != '\0')
+	if (err.text[0] != '\0') {
 		notes[count++] = err.text;
+		if (!watch->view && !watch->owners_failed)
+			tell_trouble(watch, err.text);
+	}
+	watch->owners_failed = err.text[0] != '\0';
 	if (watch->view)
 		view_note(watch->view, notes, count);
 }

@@ -9,21 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory_stream.h"
 #include "db/sql_error.h"
 #include "report/format.h"
 #include "db/row_step.h"
 #include "report/html_parts.h"
 
 enum { ROWS_MAX = 250000 };
-
-/* Ends a stream into memory, which may be NULL; false where some of what was written to it is not there. glibc
- * gives no text, and tells no error, where the last step fails. */
-static bool memory_close(FILE *memory, char *const *text)
-{
-	bool whole = memory && !ferror(memory);
-
-	return memory && fclose(memory) == 0 && whole && *text;
-}
 
 /* JSON inside a script element: no "<" may stand in it. False without memory. */
 static bool script_text(FILE *out, const char *text)
@@ -34,7 +26,7 @@ static bool script_text(FILE *out, const char *text)
 
 	if (memory)
 		write_json(memory, text, strlen(text));
-	if (!memory_close(memory, &json)) {
+	if (!memory_stream_close(memory, &json)) {
 		free(json);
 		return false;
 	}
@@ -135,7 +127,7 @@ static bool tell_rows(struct html *html, struct error *err)
 	sqlite3_finalize(s);
 	fputs(",\n\"c\":{", html->out);
 	for (int i = 0; i < COLUMNS; i++) {
-		if (!memory_close(g.stream[i], &g.text[i]) && good)
+		if (!memory_stream_close(g.stream[i], &g.text[i]) && good)
 			good = error_set(err, "out of memory");
 		fprintf(html->out, "%s\"%s\":[%s]", i > 0 ? ",\n" : "", columns[i].name,
 			g.text[i] ? g.text[i] : "");

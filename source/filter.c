@@ -27,6 +27,17 @@ struct filter {
 /* Bytes a match may look at: more than any packet has. */
 enum { FILTER_SNAPLEN = 128 * 1024 * 1024 };
 
+bool filter_no_memory(const char *reason)
+{
+	static const char *const words[] = {"out of memory", "malloc", "not enough core",
+					    "Cannot allocate memory"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strstr(reason, words[i]))
+			return true;
+	return false;
+}
+
 /* False with reason where it does not compile. */
 static bool filter_compile(const char *expression, int dlt, struct bpf_program *code,
 			   struct error *reason)
@@ -38,7 +49,9 @@ static bool filter_compile(const char *expression, int dlt, struct bpf_program *
 		return error_set(reason, "out of memory");
 	compiled = pcap_compile(pcap, code, expression, 1, PCAP_NETMASK_UNKNOWN) == 0;
 	if (!compiled)
-		error_set(reason, "%s", pcap_geterr(pcap));
+		error_set(reason, "%s",
+			  filter_no_memory(pcap_geterr(pcap)) ? "out of memory"
+							      : pcap_geterr(pcap));
 	pcap_close(pcap);
 	return compiled;
 }
@@ -66,7 +79,9 @@ static bool expression_valid(const char *expression, struct error *err)
 			pcap_freecode(&code);
 			return true;
 		}
-		if (i == 0 && refused_by_all(err))
+		if (error_is_memory(&reason))
+			return error_set(err, "%s", reason.text);
+		if (i == 0 && (refused_by_all(err) || error_is_memory(err)))
 			break;
 	}
 	return false;
@@ -78,7 +93,10 @@ struct filter *filter_new(const char *expression, struct error *err)
 	struct filter *filter;
 
 	if (!expression_valid(expression, &reason)) {
-		error_set(err, "the filter '%s' is not valid: %s", expression, reason.text);
+		if (error_is_memory(&reason))
+			error_set(err, "%s", reason.text);
+		else
+			error_set(err, "the filter '%s' is not valid: %s", expression, reason.text);
 		return NULL;
 	}
 	filter = calloc(1, sizeof(*filter));
@@ -119,9 +137,11 @@ static bool program_add(struct filter *filter, uint32_t linktype)
 		filter->program_capacity = capacity;
 	}
 	program = &filter->programs[filter->program_count];
-	program->linktype = linktype;
+	*program = (struct filter_program){.linktype = linktype};
 	program->compiled = filter_compile(filter->expression, dlt_of_linktype(linktype),
 					   &program->code, &program->refusal);
+	if (!program->compiled && error_is_memory(&program->refusal))
+		return false;
 	filter->program_count++;
 	return true;
 }

@@ -27,6 +27,9 @@ bool filter_prepare(struct filter *filter, uint32_t linktype);
 
 enum filter_result filter_packet(struct filter *filter, const struct packet *packet);
 
+/* What libpcap says of an expression is that memory ran out. */
+bool filter_no_memory(const char *reason);
+
 /* Fills err with why packets of the link type gave FILTER_NO_MEANING. */
 void filter_refusal(const struct filter *filter, uint32_t linktype, struct error *err);
 

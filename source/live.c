@@ -6,6 +6,7 @@
 
 #include <pcap/pcap.h>
 
+#include "source/filter.h"
 #include "source/linktype.h"
 
 struct live {
@@ -99,8 +100,10 @@ static bool set_filter(struct live *live, const struct live_config *config, stru
 	bool ok;
 
 	if (pcap_compile(live->pcap, &code, filter, 1, PCAP_NETMASK_UNKNOWN) != 0)
-		return error_set(err, "%s: the filter '%s' is not valid: %s", config->interface,
-				 filter, pcap_geterr(live->pcap));
+		return filter_no_memory(pcap_geterr(live->pcap))
+			       ? error_set(err, "%s: out of memory", config->interface)
+			       : error_set(err, "%s: the filter '%s' is not valid: %s",
+					   config->interface, filter, pcap_geterr(live->pcap));
 	ok = pcap_setfilter(live->pcap, &code) == 0 ||
 	     error_set(err, "%s: the filter cannot be set: %s", config->interface,
 		       pcap_geterr(live->pcap));

@@ -3,7 +3,9 @@
  * LASTACK_FAULT is CALL:N:HOW[:PART]. CALL is malloc (also calloc, realloc and their like), read, write,
  * sync, open (also dup), lock, unlink, truncate or move (link, rename and their like); the Nth of them fails, from 1, and no other. HOW is the errno as a
  * number, or "flip": the call is made, and one byte of what it read is turned over. With PART only files
- * whose path contains it count. LASTACK_FAULT_LOG names a file that is made when the call has failed. */
+ * whose path contains it count; of memory, only the process that is named so, counted from when it took the name.
+ * LASTACK_FAULT_LOG names a file that is made when the call has failed: while it is there, no other one fails,
+ * in no process. LASTACK_FAULT_COUNT names a file for how many calls there were, a number of 64 bits. */
 #undef _FILE_OFFSET_BITS /* both names of each function are defined here */
 #undef _FORTIFY_SOURCE   /* no inline functions of their names */
 #include <dlfcn.h>
@@ -16,6 +18,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -40,7 +44,8 @@ static enum call wanted;
 static long nth;
 static int how; /* errno; 0: flip */
 static char part[64], log_path[256];
-static atomic_long calls;
+static atomic_long own_calls, *calls = &own_calls;
+static atomic_bool here; /* of memory: this process is the one */
 
 static void *(*next_malloc)(size_t);
 static void *(*next_calloc)(size_t, size_t);
@@ -50,6 +55,11 @@ static void *next(const char *name)
 {
 	return dlsym(RTLD_NEXT, name);
 }
+
+/* wanted and what is looked up: the types of the C library's own functions */
+#define NEXT(type, name) \
+	type;            \
+	*(void **)&real = next(name)
 
 static enum call call_named(const char *name, size_t length)
 {
@@ -62,10 +72,27 @@ static enum call call_named(const char *name, size_t length)
 	return NOTHING;
 }
 
+/* In shared memory, since processes end in many ways. */
+static void count_in(const char *path)
+{
+	int (*make)(const char *, int, ...);
+	void *shared;
+	int fd;
+
+	*(void **)&make = next("open");
+	fd = make(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, sizeof(*calls)) != 0)
+		return;
+	shared = mmap(NULL, sizeof(*calls), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (shared != MAP_FAILED)
+		calls = shared;
+}
+
 __attribute__((constructor)) static void set_up(void)
 {
 	const char *text = getenv("LASTACK_FAULT"), *file = getenv("LASTACK_FAULT_LOG");
-	const char *colon = text ? strchr(text, ':') : NULL;
+	const char *count = getenv("LASTACK_FAULT_COUNT"), *colon = text ? strchr(text, ':') : NULL;
 	char *rest;
 
 	*(void **)&next_malloc = next("malloc");
@@ -82,6 +109,9 @@ __attribute__((constructor)) static void set_up(void)
 		rest += 5;
 	if (*rest == ':')
 		snprintf(part, sizeof(part), "%s", rest + 1);
+	if (count)
+		count_in(count);
+	here = part[0] == '\0' || strcmp(part, program_invocation_short_name) == 0;
 	wanted = call_named(text, (size_t)(colon - text));
 }
 
@@ -109,12 +139,14 @@ static bool strikes(void)
 	int (*make)(const char *, int, ...);
 	int fd, before = errno;
 
-	if (atomic_fetch_add(&calls, 1) + 1 != nth)
+	if (atomic_fetch_add(calls, 1) + 1 != nth)
 		return false;
 	*(void **)&make = next("open");
-	fd = log_path[0] ? make(log_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
+	fd = log_path[0] ? make(log_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) : -1;
 	if (fd >= 0)
 		close(fd);
+	else if (log_path[0] && errno == EEXIST)
+		return false;
 	errno = how ? how : before;
 	return true;
 }
@@ -141,10 +173,29 @@ static bool fails_in(enum call call, int folder, const char *path)
 
 static bool no_memory(void)
 {
-	if (wanted != MEMORY || !strikes())
+	if (wanted != MEMORY || !here || !strikes())
 		return false;
 	errno = ENOMEM;
 	return true;
+}
+
+/* A child begins its own count with its name. */
+int prctl(int option, ...)
+{
+	NEXT(int (*real)(int, unsigned long, unsigned long, unsigned long, unsigned long), "prctl");
+	unsigned long words[4];
+	va_list list;
+
+	va_start(list, option);
+	for (int i = 0; i < 4; i++)
+		words[i] = va_arg(list, unsigned long);
+	va_end(list);
+	if (option == PR_SET_NAME && wanted == MEMORY && part[0] != '\0') {
+		here = strcmp(part, (const char *)words[0]) == 0;
+		if (here)
+			*calls = 0;
+	}
+	return real(option, words[0], words[1], words[2], words[3]);
 }
 
 void *malloc(size_t size)
@@ -169,11 +220,6 @@ void *realloc(void *old, size_t size)
 }
 
 /* ---- files ---- */
-
-/* wanted and what is looked up: the types of the C library's own functions */
-#define NEXT(type, name) \
-	type;            \
-	*(void **)&real = next(name)
 
 static ssize_t read_whole(ssize_t got, void *bytes, int fd)
 {
