@@ -406,8 +406,10 @@ sqlite3_stmt *query_options_prepare(struct store *store, const struct query_opti
 
 	/* one more, to see whether the limit cuts */
 	filter.limit = limit == 0 || limit >= INT64_MAX ? 0 : limit + 1;
-	if (options->sql)
+	if (options->sql) {
+		store_allow_all_steps(store);
 		return query_prepare_sql(store, options->sql, err);
+	}
 	if (options->open)
 		return query_prepare_sql(store, open_sql, err);
 	if (options->contains &&

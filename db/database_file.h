@@ -6,6 +6,7 @@
 #define LASTACK_DB_DATABASE_FILE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <sqlite3.h>
 
@@ -19,6 +20,9 @@ struct database_file {
 	bool created; /* by this run, and nothing committed so far */
 	bool has_schema;
 	bool outdated; /* of an older version; brought up to date before it is used */
+	/* of SQLite's virtual machine, where the file is only read: taken, and as many as a sound file can need; then all
+	 * statements end */
+	int64_t steps, steps_max;
 };
 
 /* On false nothing is left open and err names the path. */
@@ -26,6 +30,11 @@ bool database_file_open(const char *path, enum store_mode mode, struct database_
 			struct error *err);
 /* Removes the file again if this run created it and nothing was committed to it. */
 void database_file_close(struct database_file *file);
+
+/* There was more to read than a file of its size can hold: the steps are used up. */
+bool database_file_is_endless(const struct database_file *file);
+/* Statements of the user's may take as many steps as they like. */
+void database_file_allow_all_steps(struct database_file *file);
 
 /* The same path still leads to the file that is open. */
 bool database_file_in_place(const struct database_file *file);

@@ -92,11 +92,17 @@ bool store_failed(struct store *store, struct error *err)
 	return database_file_error(&store->file, err);
 }
 
+void store_allow_all_steps(struct store *store)
+{
+	database_file_allow_all_steps(&store->file);
+}
+
 void store_name_error(struct store *store, bool ours, struct error *err)
 {
 	if (!error_is_unnamed(err))
 		return;
-	if (store_at_fault(store, ours) && strstr(err->text, sqlite3_errmsg(store->file.db)))
+	if (database_file_is_endless(&store->file) ||
+	    (store_at_fault(store, ours) && strstr(err->text, sqlite3_errmsg(store->file.db))))
 		store_failed(store, err);
 	else
 		error_prefix(err, "%s", store->file.path);

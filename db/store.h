@@ -40,6 +40,9 @@ void store_release(struct store *store, bool held);
  * statement is none of the user's, so that a table that it does not find is the database's fault, too. */
 bool store_at_fault(struct store *store, bool ours);
 
+/* For statements of the user's, which may take as long as they like: all others end where there is more to read than a
+ * file of that size can hold. */
+void store_allow_all_steps(struct store *store);
 /* Puts the database's name in front of an error that is to be named. */
 void store_name_error(struct store *store, bool ours, struct error *err);
 

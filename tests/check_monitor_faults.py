@@ -167,6 +167,7 @@ class Run:
 					if linger:
 						client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 					client.close()
+					self.pause(0.02)  # the FIN is acknowledged by itself
 					server.close()
 		with socket.socket() as client:
 			client.connect_ex(("127.0.0.1", self.ports[1]))

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import stat
+import struct
 
 from cli_cases import bench, tcp
 from cli_cases.applications import need_ndpi
@@ -207,3 +208,44 @@ def case_sql_in_contents(t):
 			["query", "--by", "application", "t.db"], ["show", "t.db", str(found[0]["connection_id"])]):
 		t.equal(t.run(*words).code, 0, "exit code of %s" % words)
 	t.equal(t.read(t.path("t.db")), before, "the database, byte by byte")
+
+
+def fan_out(t, table, deep=6, wide=600):
+	"""The table's root page becomes one that leads to another 600 times, which leads to a third one ..., so that its
+	rows are there 600^7 times."""
+	root = t.number("SELECT rootpage FROM sqlite_schema WHERE name = '%s'" % table)
+	data = bytearray(t.read(t.path("t.db")))
+	size = struct.unpack(">H", data[16:18])[0]
+	page = data[(root - 1) * size:root * size]
+
+	def leading_to(child):
+		cell = struct.pack(">IB", child, 0x7f)
+		head = struct.pack(">BHHHBI", 5, 0, wide, size - len(cell), 0, child)
+		return (head + struct.pack(">H", size - len(cell)) * wide).ljust(size - len(cell), b"\0") + cell
+
+	t.expect(page[0] in (5, 13), "a table with rowids")
+	first = len(data) // size + 1  # the new pages: the rows, then one above the other
+	data += page + b"".join(leading_to(first + i) for i in range(deep))
+	data[(root - 1) * size:root * size] = leading_to(first + deep)
+	struct.pack_into(">I", data, 28, len(data) // size)
+	t.write("t.db", bytes(data))
+
+
+def case_endless_pages(t):
+	"""pages that lead to the same page many times: what reads them ends, and says that the database is damaged"""
+	for table, words in (("recordings", ["report", "t.db"]), ("blocks", ["query", "t.db"]),
+			("connections", ["query", "--limit", "0", "--format", "csv", "t.db"])):
+		t.analyze(t.capture("sample.pcap"), db="whole.db")
+		shutil.copy(t.path("whole.db"), t.path("t.db"))
+		fan_out(t, table)
+		done = t.run(*words)
+		t.equal(done.code, 1, "exit code", done)
+		t.says(done, "t.db: is damaged .there is more to read in it than a file of its size can hold")
+
+
+def case_endless_pages_spared(t):
+	"""a statement of the user's may read as much as it likes"""
+	t.analyze(t.capture("four_way.pcap"))
+	done = t.run("query", "t.db", "--format", "csv", "--sql", "WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL"
+		" SELECT n + 1 FROM counted LIMIT 2000000) SELECT count(*) AS n FROM counted")
+	t.equal((done.code, done.out), (0, "n\r\n2000000\r\n"), "answer")
