@@ -169,6 +169,7 @@ struct metrics_server *metrics_open(const struct board *board, const char *addre
 		free(server);
 		return NULL;
 	}
+	errno = 0;
 	server->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL, 0, NULL, NULL, handle, server, MHD_OPTION_LISTEN_SOCKET, descriptor,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS,
@@ -178,7 +179,8 @@ struct metrics_server *metrics_open(const struct board *board, const char *addre
 	info = server->daemon ? MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)
 			      : NULL;
 	if (!info) {
-		error_set(err, "metrics cannot be served at %s", address);
+		error_set(err, "metrics cannot be served at %s%s%s", address, errno ? ": " : "",
+			  errno ? strerror(errno) : "");
 		close(descriptor);
 		metrics_close(server);
 		return NULL;

@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""What becomes of lastack monitor and its database when one allocation fails, in any of its processes.
+"""What becomes of lastack monitor and its database when one call fails, in any of its processes.
 
-    check_monitor_faults.py --lastack PROGRAM --library INJECT [--every N | --samples N] [--valgrind N]
-                            [--jobs N] [--mode PART] [--process PART]
+    check_monitor_faults.py --lastack PROGRAM --library INJECT [--every N | --samples N] [--kills N] [--valgrind N]
+                            [--jobs N] [--mode PART] [-k PART]
 
-INJECT (tests/faults/inject.c) is preloaded and makes one allocation fail. A run is a mode of monitor (lines,
+INJECT (tests/faults/inject.c) is preloaded and makes one call fail: an allocation, or a read, write, sync, open, lock,
+truncation or deletion of the database's files. A run is a mode of monitor (lines,
 JSON, full screen, metrics, alerts ...) on a replayed capture, or on a loopback of its own with connections that the
 test makes there, which needs root and is left out elsewhere. --every N takes each Nth allocation of each process,
 from a random one on; --samples N that many, spread over all.
 
 A run may end as if nothing had been: exit code 0 with the rows, lines and answers of a run without a fault. It may
 say what went wrong and go on, or end with one message and exit code 1. The database passes SQLite's own check and
-can be read; no process is left, none hangs. --valgrind N looks for leaks in N runs of each process and mode.
+can be read; no process is left, none hangs. --kills N kills runs at random moments; --valgrind N looks for leaks in N runs of each process and mode.
 Prints a table, then 'N passed, N failed'.
 """
 import argparse
@@ -37,11 +38,23 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 import time
 
 from check_faults import CAPTURES, Fault, print_table, rows
 
-PROCESSES = ("lastack", "lastack-capture", "lastack-analyse")
+# A call that fails, how, and where: of memory in a process, else with files whose path has that in it.
+What = collections.namedtuple("What", "title call how part")
+What.fault = lambda self, at: (self.call, at, self.how, self.part)
+MEMORY = [What(process, "malloc", errno.ENOMEM, process) for process in
+	("lastack", "lastack-capture", "lastack-analyse")]
+FILES = [What("%s: %s" % (name, os.strerror(how)), call, how, "m.db") for name, call, how in (
+	("read", "read", errno.EIO), ("written", "write", errno.EIO), ("written", "write", errno.ENOSPC),
+	("synced", "sync", errno.EIO), ("opened", "open", errno.EMFILE), ("locked", "lock", errno.EAGAIN),
+	("cut", "truncate", errno.EIO), ("deleted", "unlink", errno.EIO))]
+# Modes in which the database's files are used differently.
+FILE_MODES = "new database|live|hangup"
+KILLED = ("new database", "live", "hangup")
 CAPTURE = "rst_injected.pcap"
 PATIENCE = 60  # seconds, for what takes one
 VALGRIND = ("valgrind", "-q", "--leak-check=full", "--show-leak-kinds=definite,indirect", "--soname-synonyms=somalloc=nouserintercepts",
@@ -52,9 +65,13 @@ GOES_ON = re.compile(r"ended early .*starting it anew|capturing ended .*starting
 	r"Cannot allocate memory|[Nn]o memory|not enough memory|rows lost: [1-9]")
 REASON = re.compile(r"memory|allocat", re.IGNORECASE)
 # libpcap's scanner of filters ends the process, or has it crash.
+DATABASE = re.compile(r"m\.db: (disk I/O error|unable to open|is in use|database or disk is full|attempt to write a readonly|"
+	r"is damaged|cannot be created|Input/output error|Too many open files)")
+# What the library of the screen says itself, before it ends the process.
+SCREEN = re.compile(r'^"\?", line 0, col 0: Out of memory\n', re.MULTILINE)
 SCANNER = re.compile(r"lo: capturing ended early \((status 2|signal 11)\)$")
 # Lines that are other ones in each run.
-VOLATILE = re.compile(r'^.*(?:\bsummary of |"event":"summary"| packets, ).*\n', re.MULTILINE)
+VOLATILE = re.compile(r'^.*(?:\bsummary of |"event":"summary"| packets, | info sockets ).*\n', re.MULTILINE)
 MOVING = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]+Z|127\.0\.0\.1:\d+|(?<=_port\":)\d+|\"ts_ns\":\d+|#\d+|SEQ \d+|"
 	r"(?<=port )\d+|\d+\.\d+ m?s")
 
@@ -69,10 +86,28 @@ def own_network():
 	return True
 
 
+def listen(port):
+	"""Another thread's child may hold an earlier listener until it runs its program."""
+	until = time.monotonic() + PATIENCE
+	while True:
+		listener = socket.socket()
+		listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+		try:
+			listener.bind(("127.0.0.1", port))
+			listener.listen()
+			return listener
+		except OSError:
+			listener.close()
+			if time.monotonic() > until:
+				raise
+			time.sleep(0.01)
+
+
 class Run:
 	"""lastack monitor with one fault at most."""
 
 	def __init__(self, bench, mode, slot, fault=None, before=()):
+		self.fault = fault
 		self.bench, self.mode, self.slot, self.ports = bench, mode, slot, (20000 + slot, 21000 + slot)
 		self.folder = bench.folder / ("%d" % slot)
 		self.out, self.bodies, self.output = b"", [], b""
@@ -83,7 +118,7 @@ class Run:
 			shutil.copy(bench.filled, self.folder / "m.db")
 		environment = dict(os.environ, LC_ALL="C.UTF-8", TERM="xterm", TZ="UTC")
 		if fault:
-			environment.update(LASTACK_FAULT="malloc:%d:%d:%s" % (fault[1], errno.ENOMEM, fault[0]),
+			environment.update(LASTACK_FAULT="%s:%d:%d:%s" % fault,
 				LASTACK_FAULT_LOG=str(bench.folder / ("hit%d" % slot)),
 				LASTACK_FAULT_COUNT=str(bench.folder / ("count%d" % slot)),
 				LD_PRELOAD=bench.arguments.library)
@@ -155,10 +190,7 @@ class Run:
 
 	def connect(self):
 		"""A close in order, a reset, a refusal."""
-		with socket.socket() as listener:
-			listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-			listener.bind(("127.0.0.1", self.ports[0]))
-			listener.listen()
+		with listen(self.ports[0]) as listener:
 			for linger in (b"", struct.pack("ii", 1, 0)):
 				with socket.create_connection(listener.getsockname()) as client:
 					server, _ = listener.accept()
@@ -167,7 +199,6 @@ class Run:
 					if linger:
 						client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 					client.close()
-					self.pause(0.02)  # the FIN is acknowledged by itself
 					server.close()
 		with socket.socket() as client:
 			client.connect_ex(("127.0.0.1", self.ports[1]))
@@ -230,9 +261,13 @@ class Run:
 					found.append(name)
 		return found
 
-	def tidy(self):
+	def kill_all(self):
 		with contextlib.suppress(ProcessLookupError):
 			os.killpg(self.process.pid, signal.SIGKILL)
+
+	def tidy(self):
+		if self.process.poll() is None or self.others():  # else the number may be another group's by now
+			self.kill_all()
 		self.process.wait()
 		if self.master is not None:
 			os.close(self.master)
@@ -298,10 +333,7 @@ def modes(folder):
 
 def hold(run):
 	"""A connection that is stuck in CLOSE_WAIT until its row among the open ones is written."""
-	with socket.socket() as listener:
-		listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-		listener.bind(("127.0.0.1", run.ports[0]))
-		listener.listen()
+	with listen(run.ports[0]) as listener:
 		client = socket.create_connection(listener.getsockname())
 		server, _ = listener.accept()
 		client.shutdown(socket.SHUT_WR)
@@ -330,9 +362,12 @@ class Bench:
 		if not database.exists() or database.stat().st_size == 0:
 			return None
 		rows(database)
+		# live, the kernel chooses whether a FIN is acknowledged by itself
+		what = "complete, end_reason, rst_cause, fin_check_initiator, fin_check_responder"
+		if not run.mode.live:
+			what += ", teardown, packets_initiator, packets_responder"
 		with contextlib.closing(sqlite3.connect(database)) as db:
-			return sorted(db.execute("SELECT teardown, end_reason, fin_check_initiator, rst_cause, complete,"
-				" packets_initiator, packets_responder FROM teardowns"), key=repr)
+			return sorted(db.execute("SELECT %s FROM teardowns" % what), key=repr)
 
 	def well(self, mode, slot):
 		run = Run(self, mode, slot)
@@ -343,7 +378,7 @@ class Bench:
 
 	def check(self, run, code):
 		"""How it ended; Fault where it must not end so."""
-		error = run.said()
+		error = SCREEN.sub("", run.said())
 		if code < 0:
 			raise Fault("signal %d: %s" % (-code, error[-300:]))
 		if code not in (0, 1):
@@ -352,14 +387,16 @@ class Bench:
 			raise Fault("says %r" % error)
 		result = self.result(run)  # looks at the database
 		self.check_bodies(run, code)
+		if code == 1 and error != run.said():
+			return "told"
 		if code == 1:
 			last = error.splitlines()[-1] if error else ""
 			if not last.startswith("lastack: monitor: ") or not (REASON.search(error) or
-					SCANNER.search(last)):
+					SCANNER.search(last) or DATABASE.search(last)):
 				raise Fault("exit code 1 with the message %r" % error)
 			return "told"
 		left = {p.name for p in run.folder.iterdir()} - {"m.db", "stdout", "stderr", CAPTURE, "told.txt"}
-		if left:
+		if left and run.fault[0] != "unlink":
 			raise Fault("left behind: %s" % left)
 		if GOES_ON.search(error + run.printed()):
 			return "told, goes on"
@@ -380,7 +417,7 @@ class Bench:
 			raise Fault("%d answers instead of %d" % (len(run.bodies), len(wanted)))
 
 	def settle(self, mode, process, what, check):
-		row = self.table[mode.name + ", " + process.replace("lastack-", "").replace("lastack", "front")]
+		row = self.table[mode.name + ", " + {"lastack": "front"}.get(process, process.replace("lastack-", ""))]
 		row["faults"] += 1
 		try:
 			row[check()] += 1
@@ -388,18 +425,44 @@ class Bench:
 			row["lost"] += 1
 			print("%s, %s, %s: %s" % (mode.name, process, what, lost), flush=True)
 
-	def fault(self, mode, process, at, slot):
-		run = Run(self, mode, slot, (process, at))
-		self.settle(mode, process, "allocation %d" % at, lambda: self.check(run, run.finish()))
+	def fault(self, mode, what, at, slot):
+		run = Run(self, mode, slot, what.fault(at))
+		self.settle(mode, what.title, "call %d" % at, lambda: self.check(run, run.finish()))
 
-	def count(self, mode, process, slot):
-		run = Run(self, mode, slot, (process, 1 << 40))
+	def count(self, mode, what, slot):
+		run = Run(self, mode, slot, what.fault(1 << 40))
 		run.finish()
 		return run.count
 
-	def leak(self, mode, process, at, slot):
-		run = Run(self, mode, slot, (process, at), VALGRIND)
-		self.settle(mode, process, "allocation %d under valgrind" % at, lambda: self.no_leak(run))
+	def kill(self, mode, seconds, slot):
+		"""All processes at once; whoever opens the database next finds it sound."""
+		run = Run(self, mode, slot)
+		timer = threading.Timer(seconds, run.kill_all)
+		timer.start()
+		try:
+			run.finish()
+		finally:
+			timer.cancel()
+		self.settle(mode, "kill -9", "after %.3f s" % seconds, lambda: self.after_kill(run))
+
+	def after_kill(self, run):
+		database = run.folder / "m.db"
+		if database.exists() and database.stat().st_size > 0:
+			done = subprocess.run([self.arguments.lastack, "query", "--format", "csv", database],
+				capture_output=True, text=True)
+			if done.returncode != 0 and "is empty" not in done.stderr:
+				raise Fault(done.stderr)
+			if done.returncode == 0:
+				self.verdicts(run)
+		again = subprocess.run([self.arguments.lastack, "monitor", "--no-view", "--interval", "0", "-i",
+			"file:" + CAPTURE, "--db", "m.db"], cwd=run.folder, capture_output=True, text=True)
+		if again.returncode != 0 or not self.verdicts(run):
+			raise Fault("the next run: %s" % again.stderr)
+		return "none the worse"
+
+	def leak(self, mode, what, at, slot):
+		run = Run(self, mode, slot, what.fault(at), VALGRIND)
+		self.settle(mode, what.title, "call %d under valgrind" % at, lambda: self.no_leak(run))
 
 	@staticmethod
 	def no_leak(run):
@@ -411,11 +474,14 @@ class Bench:
 		return "no leak"
 
 
-def chosen(total, arguments, source):
+def chosen(total, arguments, source, what):
+	"""Of files there are few calls: fewer are chosen where samples are asked for, and more of all."""
 	if arguments.samples:
-		step = total / arguments.samples
-		return sorted({1 + int((i + source.random()) * step) for i in range(arguments.samples)})
-	return range(1 + source.randrange(min(total, arguments.every)), total + 1, arguments.every)
+		count = arguments.samples if what.call == "malloc" else max(1, arguments.samples // 2)
+		step = total / count
+		return sorted({1 + int((i + source.random()) * step) for i in range(count)})
+	every = arguments.every if what.call == "malloc" else max(1, arguments.every // 8)
+	return range(1 + source.randrange(min(total, every)), total + 1, every)
 
 
 class Slots:
@@ -435,17 +501,23 @@ class Slots:
 		return list(self.pool.map(one, tasks))
 
 
-def run_all(bench, every, processes):
+def run_all(bench, every, kinds):
 	slots, source = Slots(bench.arguments.jobs), random.Random(bench.arguments.seed)
 	bench.good = dict(zip([m.name for m in every], slots.map(bench.well, [(m,) for m in every])))
-	pairs = [(m, p) for m in every for p in processes]
+	pairs = [(m, k) for m in every for k in kinds if k.call == "malloc" or re.match(FILE_MODES, m.name)]
 	totals = slots.map(bench.count, pairs)
+	if re.search(bench.arguments.k, "kill -9"):
+		slots.map(bench.kill, [(m, source.random() * 0.9) for m in every if m.name in KILLED
+			for _ in range(bench.arguments.kills)])
 	for work, samples in ((bench.fault, True), (bench.leak, False)):
 		tasks = []
-		for (mode, process), total in zip(pairs, totals):
-			many = chosen(total, bench.arguments, source) if samples and total else \
-				[1 + source.randrange(total) for _ in range(bench.arguments.valgrind)] if total else []
-			tasks += [(mode, process, at) for at in many]
+		for (mode, what), total in zip(pairs, totals):
+			many = []
+			if total and samples:
+				many = chosen(total, bench.arguments, source, what)
+			elif total and what.call == "malloc":
+				many = [1 + source.randrange(total) for _ in range(bench.arguments.valgrind)]
+			tasks += [(mode, what, at) for at in many]
 		slots.map(work, tasks)
 
 
@@ -456,18 +528,19 @@ def main():
 	parser.add_argument("--library", required=True, type=os.path.abspath)
 	parser.add_argument("--every", type=int, default=1, metavar="N")
 	parser.add_argument("--samples", type=int, default=0, metavar="N")
+	parser.add_argument("--kills", type=int, default=0, metavar="N", help="kill N runs of each of a few modes")
 	parser.add_argument("--valgrind", type=int, default=0, metavar="N")
 	parser.add_argument("--jobs", type=int, default=8, metavar="N", help="runs at once, which mostly wait")
 	parser.add_argument("--seed", type=int, default=7, metavar="N")
 	parser.add_argument("--mode", default="", metavar="PART", help="only modes so named")
-	parser.add_argument("--process", default="", metavar="PART", help="only processes so named")
+	parser.add_argument("-k", default="", metavar="PART", help="only what is so named: a process, a call")
 	arguments = parser.parse_args()
 	memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 	live = own_network()
 	with tempfile.TemporaryDirectory(dir=memory) as place:
 		bench = Bench(arguments, pathlib.Path(place))
 		every = [m for m in modes(bench.folder) if re.search(arguments.mode, m.name) and (live or not m.live)]
-		run_all(bench, every, [p for p in PROCESSES if re.search(arguments.process, p)])
+		run_all(bench, every, [what for what in MEMORY + FILES if re.search(arguments.k, what.title)])
 	print_table(bench.table)
 	lost = sum(row["lost"] for row in bench.table.values())
 	print("%d passed, %d failed" % (sum(row["faults"] for row in bench.table.values()) - lost, lost))

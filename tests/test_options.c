@@ -3,9 +3,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
+#include "cli/analyze_options.h"
 #include "cli/options.h"
 #include "cli/values.h"
 
@@ -403,6 +405,24 @@ static void help_fits_the_screen(void **state)
 	}
 }
 
+/* A quarter of what the kernel says the machine has, at most 1 GiB. */
+static void test_memory_default(void **state)
+{
+	uint64_t most = UINT64_C(1) << 30, told = analyze_options_defaults().max_memory;
+	FILE *file = fopen("/proc/meminfo", "r");
+	unsigned long long kib = 0;
+
+	(void)state;
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "MemTotal: %llu kB", &kib), 1);
+	fclose(file);
+	assert_in_range(told, 1, most);
+	if (kib * 1024 / 4 >= most)
+		assert_int_equal(told, most);
+	else
+		assert_in_range(told, kib * 1024 / 4, kib * 1024 / 4 + 8192);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -418,6 +438,7 @@ int main(void)
 		cmocka_unit_test(times),
 		cmocka_unit_test(suggestions),
 		cmocka_unit_test(help_fits_the_screen),
+		cmocka_unit_test(test_memory_default),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
