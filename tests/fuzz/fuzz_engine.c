@@ -25,6 +25,15 @@ struct talker {
 	uint8_t wscale;
 };
 
+/* What the reader is like. */
+struct wishes {
+	bool turns_away;   /* now and then, of one direction */
+	bool early;        /* struct consumer */
+	bool all_segments; /* of every connection, not of every other one */
+	bool of_one;       /* enough of one direction is not enough of the other */
+	uint32_t bytes;    /* are enough, of both directions; 0: it reads on */
+};
+
 struct play {
 	struct scene scene;
 	struct talker talker[TUPLES][SIDES];
@@ -32,7 +41,7 @@ struct play {
 	uint64_t steps;                    /* segments fed */
 	int64_t now_ns;
 	uint16_t ip_id;
-	bool turns_away; /* the reader does, now and then */
+	struct wishes wishes;
 	uint64_t opened, closed, finished;
 };
 
@@ -62,7 +71,7 @@ static bool open_reading(void *context, const struct stream_origin *origin, stru
 	reading->state = calloc(1, sizeof(struct reader));
 	MUST(reading->state);
 	reading->wants[SIDE_INITIATOR] = reading->wants[SIDE_RESPONDER] = true;
-	reading->wants_segments = p->opened++ % 2 == 0;
+	reading->wants_segments = p->opened++ % 2 == 0 || p->wishes.all_segments;
 	return true;
 }
 
@@ -86,6 +95,13 @@ static bool hear_icmp(void *context, struct reading *reading, const struct icmp_
 	return true;
 }
 
+static void have_enough(const struct wishes *wishes, struct reading *reading, enum side side)
+{
+	reading->wants[side] = false;
+	if (!wishes->of_one) /* of segments, too: nothing more is wanted */
+		reading->wants[!side] = reading->wants_segments = false;
+}
+
 static bool take_data(void *context, struct reading *reading, const struct stream_data *data,
 		      struct error *err)
 {
@@ -106,8 +122,11 @@ static bool take_data(void *context, struct reading *reading, const struct strea
 
 		MUST(data->bytes[i] == byte_at(seq, false) || data->bytes[i] == byte_at(seq, true));
 	}
-	if (p->turns_away && (data->seq & 7) == 5)
+	if (p->wishes.turns_away && (data->seq & 7) == 5)
 		reading->wants[side] = false;
+	if (p->wishes.bytes > 0 &&
+	    r->next[SIDE_INITIATOR] + r->next[SIDE_RESPONDER] >= p->wishes.bytes)
+		have_enough(&p->wishes, reading, side);
 	return true;
 }
 
@@ -126,12 +145,13 @@ static bool finish_reading(void *context, struct reading *reading, struct epilog
 			   struct error *err)
 {
 	struct reader *r = reading->state;
+	struct play *p = context;
 
 	(void)epilogue;
 	(void)err;
-	MUST(!r->finished);
+	MUST(!r->finished || p->wishes.early);
+	p->finished += !r->finished;
 	r->finished = true;
-	((struct play *)context)->finished++;
 	return true;
 }
 
@@ -139,10 +159,11 @@ static bool close_reading(void *context, struct reading *reading, const struct v
 			  struct error *err)
 {
 	struct reader *r = reading->state;
+	struct play *p = context;
 
 	(void)err;
-	MUST((verdict != NULL) == r->finished);
-	((struct play *)context)->closed++;
+	MUST(r->finished && (verdict || p->wishes.early));
+	p->closed++;
 	free(r);
 	return true;
 }
@@ -425,6 +446,8 @@ static void one_step(struct play *p, const struct step *step)
 		p->scene.packet++;
 		MUST(engine_time(p->scene.engine, p->now_ns, !(step->misc & MISC_UNCONFIRMED),
 				 &err));
+		if (p->wishes.early)
+			MUST(engine_tick(p->scene.engine, p->now_ns, &err));
 	} else if (kind == KIND_NUMBERS) {
 		new_numbers(p, step->who & 3, step->extra);
 	} else {
@@ -434,25 +457,43 @@ static void one_step(struct play *p, const struct step *step)
 
 /* ---- the whole ---- */
 
-static struct engine_config config_of(struct choices *c, bool *reads, bool *turns_away)
+static struct wishes wishes_of(uint8_t bits)
+{
+	static const uint32_t bytes[8] = {0, 1, 2, 100, 1000, 3000, 8000, 20000};
+
+	return (struct wishes){
+		.early = bits & 2,
+		.all_segments = bits & 4,
+		.of_one = bits & 8,
+		.bytes = bytes[(bits >> 4) & 7],
+	};
+}
+
+static struct engine_config config_of(struct choices *c, bool *reads, struct wishes *wishes)
 {
 	static const int64_t idle_s[4] = {0, 0, 5, 300};
 	static const size_t flows[8] = {0, 0, 0, 0, 0, 1, 2, 3};
 	static const size_t memories[8] = {0, 0, 0, 0, 0, 0, 3000, 10000};
-	static const size_t streams[4] = {64 << 20, 64 << 20, 3000, 600};
+	static const size_t streams[8] = {64 << 20, 64 << 20, 3000, 600, 20000, 12000, 6000, 1500};
 	struct engine_config config = engine_defaults();
 	uint8_t bits = choose_u8(c);
+	bool turns_away;
 
 	config.keep_duplicates = bits & 1;
 	config.ladders = (enum ladder_policy)((bits >> 1) % 3);
 	config.overlap = bits & 8 ? OVERLAP_LAST : OVERLAP_FIRST;
 	*reads = !(bits & 16);
-	*turns_away = bits & 32;
+	turns_away = bits & 32;
 	config.idle_timeout_ns = idle_s[choose_u8(c) & 3] * SECOND_NS;
 	config.max_flows = flows[choose_u8(c) & 7];
 	config.max_memory = memories[choose_u8(c) & 7];
-	config.stream_memory = streams[choose_u8(c) & 3];
-	if (choose_u8(c) & 1)
+	config.stream_memory = streams[choose_u8(c) & 7];
+	bits = choose_u8(c);
+	*wishes = wishes_of(bits);
+	wishes->turns_away = turns_away;
+	if (wishes->early)
+		config.early_ns = SECOND_NS;
+	if (bits & 1)
 		config.msl_ns = 30 * SECOND_NS;
 	if (choose_u8(c) & 1)
 		config.stuck_ns = 0;
@@ -500,8 +541,9 @@ static void check_told(const struct play *p)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct choices c = {data, size};
-	bool reads, turns_away;
-	struct engine_config config = config_of(&c, &reads, &turns_away);
+	bool reads;
+	struct wishes wishes;
+	struct engine_config config = config_of(&c, &reads, &wishes);
 	static struct play p;
 	const struct consumer reader = {.context = &p,
 					.open = open_reading,
@@ -510,10 +552,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 					.data = take_data,
 					.ended = end_reading,
 					.finish = finish_reading,
-					.close = close_reading};
+					.close = close_reading,
+					.early = wishes.early};
 
 	setenv("CMOCKA_TEST_ABORT", "1", 1);
-	p = (struct play){.now_ns = T0, .turns_away = turns_away};
+	p = (struct play){.now_ns = T0, .wishes = wishes};
 	for (uint32_t tuple = 0; tuple < TUPLES; tuple++)
 		new_numbers(&p, tuple, (uint8_t)tuple);
 	scene_open(&p.scene, &config);
