@@ -59,6 +59,16 @@ static bool on_segment(void *context, struct reading *reading, enum side from,
 	return true;
 }
 
+static bool on_icmp(void *context, struct reading *reading, const struct icmp_error *icmp,
+		    struct error *err)
+{
+	(void)context;
+	(void)err;
+	add_number(reading->state, 'i' + icmp->kind);
+	add_number(reading->state, icmp->packet);
+	return true;
+}
+
 static bool on_data(void *context, struct reading *reading, const struct stream_data *data,
 		    struct error *err)
 {
@@ -111,6 +121,7 @@ void reader_attach(struct reader *reader, struct engine *engine)
 	const struct consumer consumer = {.context = reader,
 					  .open = on_open,
 					  .segment = on_segment,
+					  .icmp = on_icmp,
 					  .data = on_data,
 					  .ended = on_ended,
 					  .close = on_close,
