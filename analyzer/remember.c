@@ -154,7 +154,8 @@ static void tell_early(struct engine *e, struct flow *f, const struct kept *kept
 	struct connection *c;
 	struct verdict verdict;
 
-	if (!streams_settled(f->streams) || f->running || f->followed_ns == NONE_NS || f->awaits_answer || e->refused)
+	if (!streams_settled(f->streams) || f->running || f->followed_ns == NONE_NS ||
+	    f->awaits_answer || e->refused)
 		return;
 	if (f->told != 0 && !f->tell_again)
 		return;
