@@ -65,15 +65,18 @@ struct stream_view stream_view_of(const struct flow *f)
 struct stream_origin stream_view_origin(const struct flow *f)
 {
 	const struct connection *c = flow_live(f);
-	const struct regular *r = flow_regular(f);
-	struct stream_origin o = {
-		.ip_version = flow_ip_version(f),
-		.tunnel = flow_tunnel(f),
-		.first_ns = c ? c->first_ns : r->first_ns,
-		.first_packet = c ? c->first_packet : r->first_packet,
-		.file = c ? c->first_file : r->file,
-		.midstream = c && c->midstream,
-	};
+	struct stream_origin o = {.ip_version = flow_ip_version(f), .tunnel = flow_tunnel(f)};
+
+	if (c) {
+		o.first_ns = c->first_ns;
+		o.first_packet = c->first_packet;
+		o.file = c->first_file;
+		o.midstream = c->midstream;
+	} else {
+		o.first_ns = f->as.regular->first_ns;
+		o.first_packet = f->as.regular->first_packet;
+		o.file = f->as.regular->file;
+	}
 
 	for (int side = 0; side < SIDES; side++) {
 		o.address[side] = flow_address(f, (enum side)side);

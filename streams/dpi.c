@@ -363,16 +363,15 @@ static void pass_bytes(struct dpi *dpi, struct watched *w, const struct stream_d
 /* The conversation's steps so far, first things first. */
 static void pass_steps(struct dpi *dpi, struct watched *w, const struct dpi_step *step)
 {
-	const struct dpi_step *steps[DPI_MEMO_DEPTH_MAX];
+	struct stream_data data[DPI_MEMO_DEPTH_MAX];
 	size_t count = 0;
 
 	for (; step && step->before; step = step->before)
-		steps[count++] = step;
+		data[count++] = (struct stream_data){.side = (enum side)step->side,
+						     .bytes = step->bytes,
+						     .length = step->length};
 	while (count-- > 0)
-		pass_bytes(dpi, w,
-			   &(struct stream_data){.side = (enum side)steps[count]->side,
-						 .bytes = steps[count]->bytes,
-						 .length = steps[count]->length});
+		pass_bytes(dpi, w, &data[count]);
 }
 
 /* nDPI's own view of it begins, with all that has come before. */
