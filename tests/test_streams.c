@@ -21,6 +21,7 @@ struct reader {
 	uint64_t enough;      /* bytes of a connection after which it wants no more; 0: never */
 	bool segments_wanted, data_unwanted;
 	bool fails; /* at the first data */
+	bool early; /* for struct consumer */
 };
 
 static bool open_reading(void *context, const struct stream_origin *origin, struct reading *reading,
@@ -110,7 +111,8 @@ static void read_along(struct scene *scene, struct reader *r)
 					  .data = take_data,
 					  .ended = hear_end,
 					  .finish = finish_reading,
-					  .close = close_reading};
+					  .close = close_reading,
+					  .early = r->early};
 
 	engine_consume(scene->engine, &consumer);
 }
@@ -383,6 +385,38 @@ static void enough_while_room_is_made(void **state)
 	scene_close(&scene);
 }
 
+/* Live: with a reader that has had enough a connection is told soon after its end, else when it is forgotten. */
+static void who_has_had_enough_keeps_nobody_waiting(void **state)
+{
+	(void)state;
+	for (int early = 0; early < 2; early++) {
+		struct engine_config config = engine_defaults();
+		struct scene scene;
+		struct reader r = {.enough = 1, .early = early};
+		struct ends ends = ends_of(1);
+		struct error err = {""};
+		int64_t at;
+
+		config.early_ns = SECOND_NS;
+		scene_open(&scene, &config);
+		read_along(&scene, &r);
+		at = scene_handshake(&scene, &ends, SECOND_NS);
+		send_bytes(&scene, &ends, SIDE_RESPONDER, 5001, 1001, 10, ++at);
+		scene_send(&scene, &ends, SIDE_INITIATOR, TCP_FIN | TCP_ACK, 1001, 5011, 0, ++at);
+		scene_send(&scene, &ends, SIDE_RESPONDER, TCP_ACK, 5011, 1002, 0, ++at);
+		scene_send(&scene, &ends, SIDE_RESPONDER, TCP_FIN | TCP_ACK, 5011, 1002, 0, ++at);
+		scene_send(&scene, &ends, SIDE_INITIATOR, TCP_ACK, 1002, 5012, 0, ++at);
+		assert_true(engine_tick(scene.engine, at + 5 * SECOND_NS, &err));
+		assert_int_equal(scene.told_count, early);
+		assert_int_equal(r.closed, 0);
+		assert_true(engine_tick(scene.engine, at + 300 * SECOND_NS, &err));
+		assert_int_equal(r.closed, 1);
+		scene_finish(&scene);
+		assert_int_equal(scene.told[0].verdict.teardown, TEARDOWN_FOUR_WAY);
+		scene_close(&scene);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -396,6 +430,7 @@ int main(void)
 		cmocka_unit_test(many_holes_stay_in_bounds),
 		cmocka_unit_test(those_with_little_are_spared),
 		cmocka_unit_test(enough_while_room_is_made),
+		cmocka_unit_test(who_has_had_enough_keeps_nobody_waiting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
