@@ -8,8 +8,8 @@ enum { MARKS, IDS, RECORDING_MARKS, STATEMENTS };
 static const char *const statement_sql[STATEMENTS] = {
 	[MARKS] = "INSERT INTO marks(text, bytes) VALUES(?1, ?2) ON CONFLICT DO NOTHING",
 	[IDS] = "SELECT id FROM marks WHERE bytes = ?1",
-	[RECORDING_MARKS] = "INSERT INTO recording_marks(recording_id, mark_id) VALUES(?1, ?2) "
-			    "ON CONFLICT DO NOTHING",
+	[RECORDING_MARKS] = ("INSERT INTO recording_marks(recording_id, mark_id) VALUES(?1, ?2) "
+			     "ON CONFLICT DO NOTHING"),
 };
 
 static bool add(sqlite3_stmt *const s[STATEMENTS], int64_t recording_id,
