@@ -61,7 +61,6 @@ static void test_the_same_again(void **state)
 	ask(&first, dpi, 40000, fine);
 	assert_false(first.reading.wants[0]);
 	assert_int_equal(dpi_counts(dpi)->repeated, 0);
-	again.packet = 0;
 	ask(&again, dpi, 40001, fine);
 	assert_false(again.reading.wants[0]);
 	assert_int_equal(dpi_counts(dpi)->repeated, 1);
