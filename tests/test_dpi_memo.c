@@ -17,11 +17,17 @@ static const char fine[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nServe
 static const char program[] =
 	"HTTP/1.1 200 OK\r\nContent-Type: application/x-msdownload\r\nServer: x\r\n\r\nMZ";
 
+/* What an open connection says. */
+static void converse(struct dpi_scene *s, const char *answer)
+{
+	dpi_deliver_text(s, SIDE_INITIATOR, request);
+	dpi_deliver_text(s, SIDE_RESPONDER, answer);
+}
+
 static void ask(struct dpi_scene *s, struct dpi *dpi, uint16_t from_port, const char *answer)
 {
 	dpi_open_between(s, dpi, from_port, 80, false);
-	dpi_deliver_text(s, SIDE_INITIATOR, request);
-	dpi_deliver_text(s, SIDE_RESPONDER, answer);
+	converse(s, answer);
 }
 
 /* The names of its risks, in order. */
@@ -113,26 +119,22 @@ static void test_other_ends(void **state)
 	ask(&s, dpi, 1025, fine);
 	dpi_end(&s, "HTTP", false, "www.example.org");
 	dpi_open(&s, dpi, 8080, false);
-	dpi_deliver_text(&s, SIDE_INITIATOR, request);
-	dpi_deliver_text(&s, SIDE_RESPONDER, fine);
+	converse(&s, fine);
 	dpi_end(&s, "HTTP", false, "www.example.org");
 	dpi_open(&s, dpi, 80, true);
-	dpi_deliver_text(&s, SIDE_INITIATOR, request);
-	dpi_deliver_text(&s, SIDE_RESPONDER, fine);
+	converse(&s, fine);
 	dpi_end(&s, "HTTP", false, "www.example.org");
 	dpi_open_of(&s, dpi,
 		    &(struct stream_origin){.ip_version = 4,
 					    .address = {{{10, 0, 0, 1}}, {{10, 0, 0, 3}}},
 					    .port = {40000, 80}});
-	dpi_deliver_text(&s, SIDE_INITIATOR, request);
-	dpi_deliver_text(&s, SIDE_RESPONDER, fine);
+	converse(&s, fine);
 	dpi_end(&s, "HTTP", false, "www.example.org");
 	dpi_open_of(&s, dpi,
 		    &(struct stream_origin){.ip_version = 6,
 					    .address = {{{10, 0, 0, 1}}, {{10, 0, 0, 2}}},
 					    .port = {40000, 80}});
-	dpi_deliver_text(&s, SIDE_INITIATOR, request);
-	dpi_deliver_text(&s, SIDE_RESPONDER, fine);
+	converse(&s, fine);
 	dpi_end(&s, "HTTP", false, "www.example.org");
 	assert_int_equal(dpi_counts(dpi)->repeated, 0);
 	dpi_free(dpi);
