@@ -8,24 +8,26 @@
 /* How many bytes tell the packing. */
 enum { PACKING_MAGIC = 4 };
 
-static size_t bytes_read(struct bytes *b, uint8_t *out, size_t room)
+/* An ahead_read: in the thread that reads ahead it touches nothing that is not for reading alone. */
+static size_t bytes_read(void *context, uint8_t *out, size_t room, enum bytes_end *end,
+			 struct error *err)
 {
+	const struct bytes *b = context;
+
 	if (b->unpacker != NULL)
-		return unpacker_read(b->unpacker, out, room, &b->how_ended, &b->problem);
-	return unpack_read_fd(b->fd, out, room, &b->how_ended, &b->problem);
+		return unpacker_read(b->unpacker, out, room, end, err);
+	return unpack_read_fd(b->fd, out, room, end, err);
 }
 
 /* What has been read turns out to be packed: it becomes the unpacker's input. */
 static bool bytes_unpack(struct bytes *b, struct error *err)
 {
-	uint8_t *packed = b->buffer;
+	uint8_t *packed = b->own, *unpacked = malloc(b->capacity);
 	size_t count = b->end;
 
-	b->buffer = malloc(b->capacity);
-	if (b->buffer == NULL) {
-		b->buffer = packed;
+	if (unpacked == NULL)
 		return error_set(err, "out of memory");
-	}
+	b->buffer = b->own = unpacked;
 	b->end = 0;
 	b->over = false;
 	b->unpacker = unpacker_new(b->packing, b->fd, packed, count, b->capacity);
@@ -42,9 +44,9 @@ struct bytes *bytes_open(int fd, size_t block, struct error *err)
 		return NULL;
 	}
 	b->fd = fd;
-	b->capacity = block < PACKING_MAGIC ? PACKING_MAGIC : block;
-	b->buffer = malloc(b->capacity);
-	if (b->buffer == NULL) {
+	b->block = b->capacity = block < PACKING_MAGIC ? PACKING_MAGIC : block;
+	b->buffer = b->own = malloc(b->capacity);
+	if (b->own == NULL) {
 		error_set(err, "out of memory");
 		goto fail;
 	}
@@ -58,12 +60,19 @@ fail:
 	return NULL;
 }
 
+/* What is not packed only the kernel has to copy: waking each other takes two threads longer. */
+void bytes_read_ahead(struct bytes *b)
+{
+	b->wants_ahead = b->packing != BYTES_PLAIN;
+}
+
 void bytes_close(struct bytes *b)
 {
 	if (b == NULL)
 		return;
+	ahead_stop(b->ahead);
 	unpacker_free(b->unpacker);
-	free(b->buffer);
+	free(b->own);
 	free(b->keep);
 	close(b->fd);
 	free(b);
@@ -95,18 +104,90 @@ static bool held_aside(struct bytes *b)
 	return true;
 }
 
-static bool bytes_grow(struct bytes *b)
+/* Room in own for count bytes. */
+static bool own_grow(struct bytes *b, size_t count)
 {
-	uint8_t *buffer;
+	size_t capacity = b->capacity;
+	uint8_t *own;
 
-	if (b->end < b->capacity)
+	if (count <= capacity)
 		return true;
-	assert(b->capacity > 0); /* a buffer from the beginning on */
-	buffer = b->capacity > SIZE_MAX / 2 ? NULL : realloc(b->buffer, 2 * b->capacity);
-	if (buffer == NULL)
+	assert(capacity > 0); /* there from the beginning on */
+	while (capacity < count && capacity <= SIZE_MAX / 2)
+		capacity *= 2;
+	own = capacity < count ? NULL : realloc(b->own, capacity);
+	if (own == NULL)
 		return bytes_no_memory(b);
-	b->buffer = buffer;
-	b->capacity *= 2;
+	if (b->buffer == b->own)
+		b->buffer = own;
+	b->own = own;
+	b->capacity = capacity;
+	return true;
+}
+
+/* What is left goes to the front of own. */
+static bool own_gather(struct bytes *b)
+{
+	size_t left = bytes_left(b);
+
+	if (!own_grow(b, left))
+		return false;
+	memmove(b->own, b->buffer + b->at, left);
+	b->offset += b->at;
+	b->at = 0;
+	b->end = left;
+	if (b->buffer != b->own) {
+		b->buffer = b->own;
+		ahead_give_back(b->ahead);
+	}
+	return true;
+}
+
+/* Reads on into own. */
+static bool own_read(struct bytes *b)
+{
+	size_t got;
+
+	if (!own_grow(b, b->end + 1))
+		return false;
+	got = bytes_read(b, b->own + b->end, b->capacity - b->end, &b->how_ended, &b->problem);
+	b->over = got == 0;
+	b->end += got;
+	return !b->over;
+}
+
+/* How much may be left over of a block and be put in front of the next one; more is gathered in own. */
+static size_t front_room(const struct bytes *b)
+{
+	return b->block / 4;
+}
+
+/* Adds the next block that was read ahead to what is left: where that is little it goes in front of the block, which
+ * becomes the window, else the block is added to own. */
+static bool take_ahead(struct bytes *b)
+{
+	size_t count, left = bytes_left(b);
+	uint8_t *block = ahead_take(b->ahead, &count, &b->how_ended, &b->problem);
+	bool mine = b->buffer == b->own;
+
+	b->over = block == NULL;
+	if (b->over)
+		return false;
+	if (left <= front_room(b)) {
+		memcpy(block - left, b->buffer + b->at, left);
+		b->buffer = block - left;
+		b->offset += b->at;
+		b->at = 0;
+		b->end = left + count;
+		if (!mine)
+			ahead_give_back(b->ahead);
+		return true;
+	}
+	if (!own_gather(b) || !own_grow(b, left + count))
+		return false;
+	memcpy(b->own + left, block, count);
+	b->end += count;
+	ahead_give_back(b->ahead);
 	return true;
 }
 
@@ -116,23 +197,15 @@ bool bytes_fill(struct bytes *b, size_t count)
 		return false;
 	if (!held_aside(b))
 		return false;
-	if (b->at > 0) {
-		memmove(b->buffer, b->buffer + b->at, b->end - b->at);
-		b->offset += b->at;
-		b->end -= b->at;
-		b->at = 0;
+	if (b->wants_ahead) {
+		b->wants_ahead = false;
+		b->ahead = ahead_start(bytes_read, b, b->block, front_room(b));
 	}
-	while (b->end < count) {
-		size_t got;
-
-		if (!bytes_grow(b))
+	if (b->ahead == NULL && !own_gather(b))
+		return false;
+	while (bytes_left(b) < count) {
+		if (!(b->ahead != NULL ? take_ahead(b) : own_read(b)))
 			return false;
-		got = bytes_read(b, b->buffer + b->end, b->capacity - b->end);
-		if (got == 0) {
-			b->over = true;
-			return false;
-		}
-		b->end += got;
 	}
 	return true;
 }

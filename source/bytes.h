@@ -12,13 +12,19 @@
 
 #include "base/cursor.h"
 #include "base/error.h"
+#include "source/ahead.h"
 #include "source/unpack.h"
 
 /* Private, but for the inline functions below. */
 struct bytes {
-	uint8_t *buffer;
-	size_t at, end, capacity; /* buffer[at..end) is read and not taken yet */
-	uint64_t offset;          /* of buffer[0] in the unpacked stream */
+	uint8_t *buffer;     /* own, or in a block of ahead's */
+	size_t at, end;      /* buffer[at..end) is read and not taken yet */
+	uint64_t offset;     /* of buffer[0] in the unpacked stream */
+	uint8_t *own;        /* malloc'd */
+	size_t capacity;     /* of own */
+	size_t block;        /* bytes read at a time */
+	bool wants_ahead;    /* see bytes_read_ahead() */
+	struct ahead *ahead; /* NULL: whoever wants bytes reads them */
 	int fd;
 	struct unpacker *unpacker; /* NULL where plain */
 	enum bytes_packing packing;
@@ -34,6 +40,9 @@ struct bytes {
 /* Takes fd over (also on failure) and recognises the packing. block: bytes read at a time. NULL with
  * err where there is no memory; a stream that cannot be read is an empty one that is BYTES_DAMAGED. */
 struct bytes *bytes_open(int fd, size_t block, struct error *err);
+/* What is behind the first block is unpacked in a thread of its own, if it is packed and there can be one. For files,
+ * where no read waits for long. */
+void bytes_read_ahead(struct bytes *bytes);
 void bytes_close(struct bytes *bytes); /* NULL is fine */
 
 /* Slow path of bytes_want(). */

@@ -155,6 +155,11 @@ enum capture_open capture_open(int fd, size_t block, struct capture **out, struc
 	return result;
 }
 
+void capture_read_ahead(struct capture *capture)
+{
+	bytes_read_ahead(capture->bytes);
+}
+
 void capture_close(struct capture *capture)
 {
 	if (capture == NULL)

@@ -22,6 +22,8 @@ enum capture_open {
 
 /* Takes fd over, also on failure. block: bytes read at a time. */
 enum capture_open capture_open(int fd, size_t block, struct capture **capture, struct error *err);
+/* See bytes_read_ahead(). */
+void capture_read_ahead(struct capture *capture);
 void capture_close(struct capture *capture); /* NULL is fine */
 
 /* The next packet: all of it but file and ts_confirmed. Its data is valid until the next call; longer

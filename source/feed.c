@@ -9,8 +9,11 @@
 /* A time is confirmed when the next packet is not more than this earlier. */
 static const int64_t confirm_ns = INT64_C(60) * 1000000000;
 
-/* Bytes read at a time: large for speed, smaller where many files are open at once. */
-enum { BLOCK_FEW_FILES = 256 * 1024, BLOCK_MANY_FILES = 64 * 1024, FEW_FILES = 8 };
+/* Large blocks for speed; small ones, and no thread for each, where many files are open at once. */
+static const struct input_reading few_files = {.block = 256 * 1024, .ahead = true};
+static const struct input_reading many_files = {.block = 64 * 1024, .ahead = false};
+
+enum { FEW_FILES = 8 };
 
 struct feed {
 	struct input *inputs;
@@ -33,7 +36,7 @@ static bool stdin_once(const struct feed_config *config)
 
 struct feed *feed_open(const struct feed_config *config, struct error *err)
 {
-	size_t block = config->path_count > FEW_FILES ? BLOCK_MANY_FILES : BLOCK_FEW_FILES;
+	const struct input_reading *how = config->path_count > FEW_FILES ? &many_files : &few_files;
 	struct feed *feed = calloc(1, sizeof(*feed));
 
 	if (feed == NULL)
@@ -53,7 +56,7 @@ struct feed *feed_open(const struct feed_config *config, struct error *err)
 	feed->filter = config->compiled ? config->compiled : feed->own;
 	for (size_t i = 0; i < config->path_count; i++) {
 		feed->input_count++;
-		if (!input_open(&feed->inputs[i], config->paths[i], (uint32_t)i, block, err))
+		if (!input_open(&feed->inputs[i], config->paths[i], (uint32_t)i, how, err))
 			goto fail;
 	}
 	return feed;

@@ -66,7 +66,8 @@ static int input_fd(struct input *in, struct error *reason)
 	return fd;
 }
 
-bool input_open(struct input *in, const char *path, uint32_t index, size_t block, struct error *err)
+bool input_open(struct input *in, const char *path, uint32_t index, const struct input_reading *how,
+		struct error *err)
 {
 	struct error reason = {""};
 	int fd;
@@ -81,8 +82,10 @@ bool input_open(struct input *in, const char *path, uint32_t index, size_t block
 	if (fd < 0)
 		return input_problem(in, &reason, err);
 
-	switch (capture_open(fd, block, &in->capture, &reason)) {
+	switch (capture_open(fd, how->block, &in->capture, &reason)) {
 	case CAPTURE_OPENED:
+		if (how->ahead && in->real_path != NULL) /* else a read may wait for long */
+			capture_read_ahead(in->capture);
 		in->ended = false;
 		in->file.opened = true;
 		in->file.format = capture_format(in->capture);

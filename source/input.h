@@ -27,10 +27,16 @@ struct input {
 	bool filter_meant;        /* the filter had a meaning for a packet of this file */
 };
 
-/* Opens path ("-": standard input) into a zeroed *input. block: bytes read at a time. A file that
- * cannot be opened has its problem; false only where there is no memory. */
-bool input_open(struct input *input, const char *path, uint32_t index, size_t block,
-		struct error *err);
+/* How files are read. */
+struct input_reading {
+	size_t block; /* bytes read at a time */
+	bool ahead;   /* packed files on disk: in a thread of their own (bytes_read_ahead()) */
+};
+
+/* Opens path ("-": standard input) into a zeroed *input. A file that cannot be opened has its problem;
+ * false only where there is no memory. */
+bool input_open(struct input *input, const char *path, uint32_t index,
+		const struct input_reading *how, struct error *err);
 /* The same for an interface, of which there is nothing to read. */
 bool input_interface(struct input *input, const char *name, uint32_t index);
 /* Sets what is known of it. False with err without memory. */
