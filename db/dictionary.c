@@ -5,28 +5,16 @@
 #include <string.h>
 
 #include "analyzer/zeek.h"
-#include "base/siphash.h"
 #include "db/address.h"
 #include "db/id_cache.h"
 #include "db/path.h"
 #include "db/sql_error.h"
+#include "db/text_cache.h"
 
-enum {
-	HOST_WORDS = 3,
-	OUTCOME_WORDS = 1,
-	APPLICATION_WORDS = 2,
-	DETAIL_WORDS = 2,
-	HISTORY_WORDS = 8
-};
+enum { HOST_WORDS = 3, OUTCOME_WORDS = 1, HISTORY_WORDS = 8 };
 enum { PATH_WORDS = 3 + (sizeof(struct tunnel) + 7) / 8 };
-enum {
-	HOST_SETS = 16384,
-	PATH_SETS = 256,
-	OUTCOME_SETS = 256,
-	APPLICATION_SETS = 1024,
-	DETAIL_SETS = 64,
-	HISTORY_SETS = 1024
-};
+enum { HOST_SETS = 16384, PATH_SETS = 256, OUTCOME_SETS = 256, HISTORY_SETS = 1024 };
+enum { APPLICATION_PLACES = 2048, DETAIL_PLACES = 256 };
 enum { PATH_KEY_MAX = 2 * VLANS_TEXT_MAX + TUNNEL_TEXT_MAX + 16 };
 
 static const char *const find_sql[DICTIONARIES] = {
@@ -70,10 +58,9 @@ static const char *const empty_sql[DICTIONARIES] = {
 
 struct dictionaries {
 	sqlite3 *db;
-	struct id_cache cache[DICTIONARIES];
+	struct id_cache cache[DICTIONARIES]; /* but for those of the next two */
+	struct text_cache applications, details;
 	sqlite3_stmt *find[DICTIONARIES], *insert[DICTIONARIES], *empty[DICTIONARIES];
-	/* of texts, at random: server names come from the wire */
-	uint8_t hash_key[APPLICATION_WORDS][SIPHASH_KEY_BYTES];
 };
 
 struct dictionaries *dictionaries_new(sqlite3 *db, struct error *err)
@@ -83,16 +70,14 @@ struct dictionaries *dictionaries_new(sqlite3 *db, struct error *err)
 	if (!d || !id_cache_init(&d->cache[DICTIONARY_HOSTS], HOST_WORDS, HOST_SETS) ||
 	    !id_cache_init(&d->cache[DICTIONARY_PATHS], PATH_WORDS, PATH_SETS) ||
 	    !id_cache_init(&d->cache[DICTIONARY_OUTCOMES], OUTCOME_WORDS, OUTCOME_SETS) ||
-	    !id_cache_init(&d->cache[DICTIONARY_APPLICATIONS], APPLICATION_WORDS,
-			   APPLICATION_SETS) ||
-	    !id_cache_init(&d->cache[DICTIONARY_DETAILS], DETAIL_WORDS, DETAIL_SETS) ||
-	    !id_cache_init(&d->cache[DICTIONARY_HISTORIES], HISTORY_WORDS, HISTORY_SETS)) {
+	    !id_cache_init(&d->cache[DICTIONARY_HISTORIES], HISTORY_WORDS, HISTORY_SETS) ||
+	    !text_cache_init(&d->applications, APPLICATION_PLACES) ||
+	    !text_cache_init(&d->details, DETAIL_PLACES)) {
 		error_set(err, "out of memory");
 		dictionaries_free(d);
 		return NULL;
 	}
 	d->db = db;
-	sqlite3_randomness(sizeof(d->hash_key), d->hash_key);
 	return d;
 }
 
@@ -106,6 +91,8 @@ void dictionaries_free(struct dictionaries *d)
 		sqlite3_finalize(d->insert[i]);
 		sqlite3_finalize(d->empty[i]);
 	}
+	text_cache_free(&d->applications);
+	text_cache_free(&d->details);
 	free(d);
 }
 
@@ -132,6 +119,8 @@ bool dictionaries_begin(struct dictionaries *d, struct error *err)
 		sqlite3_reset(d->empty[i]);
 		id_cache_clear(&d->cache[i], empty);
 	}
+	text_cache_clear(&d->applications);
+	text_cache_clear(&d->details);
 	return true;
 }
 
@@ -351,21 +340,19 @@ bool dictionary_outcome(struct dictionaries *d, const struct verdict *v,
 	return true;
 }
 
-/* The texts as one number of 128 bits: with a random key, nobody can make two of them meet. */
-static void application_key(const struct dictionaries *d, const struct application *a,
-			    uint64_t key[APPLICATION_WORDS])
+/* The texts one behind the other, and how many bytes that is; 0: they are too long to be kept. */
+static size_t application_key(const struct application *a, char key[TEXT_CACHE_MAX])
 {
 	const char *const texts[] = {a->name, a->category, a->server_name};
+	char *at = key, *const end = key + TEXT_CACHE_MAX;
 
-	for (int word = 0; word < APPLICATION_WORDS; word++) {
-		uint64_t parts[4] = {a->guessed};
-
-		for (int i = 0; i < 3; i++)
-			if (texts[i])
-				parts[i + 1] = siphash(d->hash_key[word], texts[i],
-						       strlen(texts[i]));
-		key[word] = siphash(d->hash_key[word], parts, sizeof(parts));
+	*at++ = (char)a->guessed;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		at = memccpy(at, texts[i] ? texts[i] : "", '\0', (size_t)(end - at));
+		if (!at)
+			return 0;
 	}
+	return (size_t)(at - key);
 }
 
 static void bind_application(sqlite3_stmt *s, const struct application *a)
@@ -379,14 +366,14 @@ static void bind_application(sqlite3_stmt *s, const struct application *a)
 bool dictionary_application(struct dictionaries *d, const struct application *a, int64_t *id,
 			    struct error *err)
 {
-	struct id_cache *cache = &d->cache[DICTIONARY_APPLICATIONS];
-	uint64_t key[APPLICATION_WORDS];
+	char key[TEXT_CACHE_MAX];
+	size_t size;
 
 	*id = 0;
 	if (!a || !a->name)
 		return true;
-	application_key(d, a, key);
-	*id = id_cache_get(cache, key);
+	size = application_key(a, key);
+	*id = size > 0 ? text_cache_get(&d->applications, key, size) : 0;
 	if (*id != 0)
 		return true;
 	bind_application(d->find[DICTIONARY_APPLICATIONS], a);
@@ -397,19 +384,16 @@ bool dictionary_application(struct dictionaries *d, const struct application *a,
 		if (!insert_id(d, DICTIONARY_APPLICATIONS, id, err))
 			return false;
 	}
-	id_cache_put(cache, key, *id);
+	if (size > 0)
+		text_cache_put(&d->applications, key, size, *id);
 	return true;
 }
 
 bool dictionary_detail(struct dictionaries *d, const char *detail, int64_t *id, struct error *err)
 {
-	struct id_cache *cache = &d->cache[DICTIONARY_DETAILS];
 	size_t length = strlen(detail);
-	uint64_t key[DETAIL_WORDS];
 
-	for (int word = 0; word < DETAIL_WORDS; word++)
-		key[word] = siphash(d->hash_key[word], detail, length);
-	*id = id_cache_get(cache, key);
+	*id = text_cache_get(&d->details, detail, length);
 	if (*id != 0)
 		return true;
 	sqlite3_bind_text(d->find[DICTIONARY_DETAILS], 1, detail, (int)length, SQLITE_STATIC);
@@ -421,7 +405,7 @@ bool dictionary_detail(struct dictionaries *d, const char *detail, int64_t *id, 
 		if (!insert_id(d, DICTIONARY_DETAILS, id, err))
 			return false;
 	}
-	id_cache_put(cache, key, *id);
+	text_cache_put(&d->details, detail, length, *id);
 	return true;
 }
 
