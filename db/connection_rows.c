@@ -29,9 +29,6 @@ static const char *const statement_sql[STORE_STATEMENTS] = {
 	[ADD_STATE] = "INSERT INTO states(connection_id, position, side, state, "
 		      "entry_ns, dwell_ns) VALUES(?,?,?,?,?,?)",
 	[ADD_LADDER] = "INSERT INTO ladders(connection_id, segments) VALUES(?,?)",
-	[ADD_FINDING] = "INSERT INTO finding_rows(connection_id, position, code_id, "
-			"severity, side, ts_ns, packet, capture_id, count, detail, "
-			"detail_id) VALUES(?,?,?,?,?,?,?,?,?,?,?)",
 	[ADD_MARK_HIT] = "INSERT INTO mark_hits(connection_id, position, mark_id, side, "
 			 "stream_offset, ts_ns, packet, capture_id, count) "
 			 "VALUES(?,?,?,?,?,?,?,?,?)",
@@ -40,7 +37,7 @@ static const char *const statement_sql[STORE_STATEMENTS] = {
 bool connection_prepare(struct store *store, struct error *err)
 {
 	for (int i = 0; i < STORE_STATEMENTS; i++)
-		if (!store->statement[i] &&
+		if (statement_sql[i] && !store->statement[i] &&
 		    sqlite3_prepare_v3(store->file.db, statement_sql[i], -1,
 				       SQLITE_PREPARE_PERSISTENT, &store->statement[i],
 				       NULL) != SQLITE_OK)
@@ -61,15 +58,6 @@ bool store_run(struct store *store, enum store_statement which, struct error *er
 static void bind_count(sqlite3_stmt *s, int column, uint64_t count)
 {
 	sqlite3_bind_int64(s, column, (int64_t)count);
-}
-
-/* 0: there is none. */
-static void bind_id(sqlite3_stmt *s, int column, int64_t id)
-{
-	if (id == 0)
-		sqlite3_bind_null(s, column);
-	else
-		sqlite3_bind_int64(s, column, id);
 }
 
 static int64_t or_null(int64_t ns)
@@ -205,53 +193,34 @@ static bool add_connection(struct store *store, const struct verdict *v,
 	return summaries_add(store->summaries, v, ids.outcome, err) || store_failed(store, err);
 }
 
-bool connection_flush(struct store *store, struct error *err)
+/* What waits in the feeds. */
+static bool insert_rows(struct store *store, struct error *err)
 {
-	return (row_feed_insert(store->feed) && blocks_flush(store->blocks, err)) ||
+	return (row_feed_insert(store->feed) && finding_feed_insert(store->findings)) ||
 	       store_failed(store, err);
 }
 
-/* Details have numbers in them, but for nDPI's risks: a few sentences, each of many connections. */
-static bool bind_detail(struct store *store, sqlite3_stmt *s, const struct finding *f,
-			struct error *err)
+bool connection_flush(struct store *store, struct error *err)
 {
-	int64_t id = 0;
-
-	if (f->code == FINDING_DPI_RISK &&
-	    !dictionary_detail(store->dictionaries, f->detail, &id, err))
-		return store_failed(store, err);
-	sqlite3_bind_text(s, 10, id == 0 ? f->detail : "", -1, SQLITE_STATIC);
-	bind_id(s, 11, id);
-	return true;
+	return insert_rows(store, err) &&
+	       (blocks_flush(store->blocks, err) || store_failed(store, err));
 }
 
+/* Details have numbers in them, but for nDPI's risks: a few sentences, each of many connections. */
 static bool add_findings(struct store *store, const struct verdict *v, int64_t id,
 			 struct error *err)
 {
-	sqlite3_stmt *s = store->statement[ADD_FINDING];
-
 	for (size_t n = 0; n < v->finding_count; n++) {
 		const struct finding *f = &v->findings[n];
+		int64_t detail_id = 0;
 
-		sqlite3_bind_int64(s, 1, id);
-		sqlite3_bind_int64(s, 2, (int64_t)n);
-		sqlite3_bind_int(s, 3, f->code);
-		sqlite3_bind_int(s, 4, f->severity);
-		if (f->side == SIDE_INITIATOR || f->side == SIDE_RESPONDER)
-			sqlite3_bind_int(s, 5, f->side);
-		else
-			sqlite3_bind_null(s, 5);
-		sqlite3_bind_int64(s, 6, f->ts_ns);
-		if (f->packet != 0)
-			bind_count(s, 7, f->packet);
-		else
-			sqlite3_bind_null(s, 7);
-		sqlite3_bind_int64(s, 8, store->capture_base + f->file);
-		bind_count(s, 9, f->count);
-		if (!bind_detail(store, s, f, err))
-			return false;
-		if (!store_run(store, ADD_FINDING, err))
-			return false;
+		if (f->code == FINDING_DPI_RISK &&
+		    !dictionary_detail(store->dictionaries, f->detail, &detail_id, err))
+			return store_failed(store, err);
+		if (!finding_feed_add(store->findings, id, (int64_t)n, f,
+				      store->capture_base + f->file, detail_id))
+			return store_failed(store, err);
+		store->added |= 1U << ADD_FINDING;
 	}
 	return true;
 }
@@ -351,8 +320,8 @@ bool connection_put(struct store *store, const struct verdict *verdict, struct e
 
 	if (verdict->number > 0)
 		id = store->first_connection + (int64_t)verdict->number - 1;
-	if (verdict->again && !row_feed_insert(store->feed))
-		return store_failed(store, err);
+	if (verdict->again && !insert_rows(store, err))
+		return false;
 	if (verdict->again && !again_drop(store, verdict->number, id, err))
 		return false;
 	store->added = 0;
@@ -372,5 +341,5 @@ bool connection_add(struct store *store, const struct verdict *verdict, struct e
 {
 	if (!connection_put(store, verdict, err))
 		return false;
-	return row_feed_insert(store->feed) || store_failed(store, err);
+	return insert_rows(store, err);
 }

@@ -32,12 +32,13 @@ struct store *store_open(const char *path, enum store_mode mode, struct error *e
 		store->dictionaries = dictionaries_new(store->file.db, err);
 		store->summaries = summaries_new(store->file.db, err);
 		store->feed = row_feed_new(store->file.db, err);
+		store->findings = finding_feed_new(store->file.db, err);
 		store->blocks = blocks_new(store->file.db, err);
 	}
 	if (!community_id_register(store->file.db))
 		good = error_set(err, "out of memory");
-	if (mode == STORE_WRITE &&
-	    (!store->dictionaries || !store->summaries || !store->feed || !store->blocks))
+	if (mode == STORE_WRITE && (!store->dictionaries || !store->summaries || !store->feed ||
+				    !store->findings || !store->blocks))
 		good = false;
 	if (!good) {
 		store_close(store);
@@ -55,6 +56,7 @@ void store_close(struct store *store)
 	summaries_free(store->summaries);
 	again_free(store->again);
 	row_feed_free(store->feed);
+	finding_feed_free(store->findings);
 	blocks_free(store->blocks);
 	for (int i = 0; i < STORE_STATEMENTS; i++)
 		sqlite3_finalize(store->statement[i]);
@@ -117,6 +119,8 @@ void store_rollback(struct store *store)
 	again_forget(store->again);
 	if (store->feed)
 		row_feed_forget(store->feed);
+	if (store->findings)
+		finding_feed_forget(store->findings);
 	if (store->blocks)
 		blocks_forget(store->blocks);
 	if (!sqlite3_get_autocommit(store->file.db))

@@ -5,6 +5,7 @@
 #include "db/blocks.h"
 #include "db/database_file.h"
 #include "db/dictionary.h"
+#include "db/finding_feed.h"
 #include "db/row_feed.h"
 #include "db/store.h"
 #include "db/summaries.h"
@@ -21,7 +22,7 @@ enum store_statement {
 	ADD_DWELLS,
 	ADD_STATE,
 	ADD_LADDER,
-	ADD_FINDING,
+	ADD_FINDING, /* through the feed */
 	ADD_MARK_HIT,
 	STORE_STATEMENTS
 };
@@ -33,6 +34,7 @@ struct store {
 	struct summaries *summaries;
 	struct again *again; /* owned; NULL until it is needed */
 	struct row_feed *feed;
+	struct finding_feed *findings;
 	struct blocks *blocks;
 	sqlite3_stmt *statement[STORE_STATEMENTS];
 	unsigned added;     /* bits of the statements that the last connection needed */
