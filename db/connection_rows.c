@@ -206,9 +206,10 @@ bool connection_flush(struct store *store, struct error *err)
 	       (blocks_flush(store->blocks, err) || store_failed(store, err));
 }
 
-/* Details have numbers in them, but for nDPI's risks: a few sentences, each of many connections. */
-static bool add_findings(struct store *store, const struct verdict *v, int64_t id,
-			 struct error *err)
+/* Details have numbers in them, but for nDPI's risks: a few sentences, each of many connections. Of its own, so
+ * that what has no findings need not save the registers for it. */
+static __attribute__((noinline)) bool add_findings(struct store *store, const struct verdict *v,
+						   int64_t id, struct error *err)
 {
 	for (size_t n = 0; n < v->finding_count; n++) {
 		const struct finding *f = &v->findings[n];
@@ -328,8 +329,8 @@ bool connection_put(struct store *store, const struct verdict *verdict, struct e
 	if (!add_connection(store, verdict, regular ? TIMELINE_REGULAR : TIMELINE_STORED, id,
 			    err) ||
 	    !side_rows_add(store, verdict, regular, id, err) ||
-	    !add_findings(store, verdict, id, err) || !add_mark_hits(store, verdict, id, err) ||
-	    !add_ladder(store, verdict, id, err))
+	    (verdict->finding_count > 0 && !add_findings(store, verdict, id, err)) ||
+	    !add_mark_hits(store, verdict, id, err) || !add_ladder(store, verdict, id, err))
 		return false;
 	again_note(store->again, verdict->number, store->added);
 	if (id >= store->next_connection)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "db/schema.h"
 #include "db/sql_error.h"
 
 /* Leaves in fits those whose value is one of the statement's rows; sql is finished. */
@@ -73,9 +74,11 @@ static bool finding_asked(const struct query_filter *f)
 
 static void finding_ids(sqlite3_str *sql, const struct query_filter *f)
 {
-	(void)f;
-	sqlite3_str_appendall(sql,
-			      "SELECT connection_id FROM finding_rows WHERE code_id = :finding");
+	bool indexed = finding_code_of(f->finding) != FINDING_DPI_RISK;
+
+	sqlite3_str_appendf(sql,
+			    "SELECT connection_id FROM finding_rows WHERE code_id = :finding%s",
+			    indexed ? " AND " SCHEMA_FINDINGS_INDEXED : "");
 }
 
 static void finding_row(sqlite3_str *sql, const struct query_filter *f)

@@ -96,7 +96,8 @@ static const char *const index_names[] = {
 };
 
 static const char index_sql[] =
-	"CREATE INDEX IF NOT EXISTS findings_code ON finding_rows(code_id);"
+	"CREATE INDEX IF NOT EXISTS findings_code ON finding_rows(code_id)"
+	" WHERE " SCHEMA_FINDINGS_INDEXED ";"
 	"CREATE INDEX IF NOT EXISTS hosts_address ON hosts(address);"
 	"CREATE INDEX IF NOT EXISTS mark_hits_mark ON mark_hits(mark_id);"
 	"CREATE INDEX IF NOT EXISTS findings_worse ON finding_rows(severity) WHERE severity > 0;";

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "db/row_step.h"
+#include "db/schema.h"
 #include "report/stored.h"
 
 /* One pass over the recordings asked for, each a range of connection ids. */
@@ -200,21 +201,26 @@ static bool read_most(struct reader *reader, sqlite3_stmt *row)
 	return true;
 }
 
+/* Risks are not in the index of codes, but mostly not far to seek. */
 #define OF_CODE                                                   \
 	" FROM finding_rows WHERE code_id = ?1 AND severity = ?2" \
 	" AND connection_id BETWEEN ?3 AND ?4"
+#define OF_INDEXED OF_CODE " AND " SCHEMA_FINDINGS_INDEXED
 
 /* Mostly no connection has more than one, so that the first one will do. */
 static bool find_most(struct reader *reader, bool single)
 {
-	static const char first[] = "SELECT count, connection_id" OF_CODE
-				    " ORDER BY connection_id LIMIT 1";
-	static const char most[] = "SELECT sum(count) AS n, connection_id" OF_CODE
-				   " GROUP BY connection_id ORDER BY n DESC, connection_id LIMIT 1";
+#define FIRST(of) "SELECT count, connection_id" of " ORDER BY connection_id LIMIT 1"
+#define MOST(of)                                                                              \
+	"SELECT sum(count) AS n, connection_id" of " GROUP BY connection_id ORDER BY n DESC," \
+	" connection_id LIMIT 1"
+	static const char *const sql[2][2] = {{MOST(OF_CODE), FIRST(OF_CODE)},
+					      {MOST(OF_INDEXED), FIRST(OF_INDEXED)}};
+	bool indexed = reader->finding->code_id != FINDING_DPI_RISK;
 	int64_t values[] = {reader->finding->code_id, reader->finding->severity, reader->range[0],
 			    reader->range[1]};
 
-	return for_each(reader, single ? first : most, values, 4, read_most);
+	return for_each(reader, sql[indexed][single], values, 4, read_most);
 }
 
 static bool read_finding(struct reader *reader, sqlite3_stmt *row)

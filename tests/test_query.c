@@ -29,7 +29,8 @@ static const struct sample samples[] = {
 	{"10.0.0.3", "192.168.0.1", 80, 22, TEARDOWN_RST_ABORT, SIDE_RESPONDER,
 	 FINDING_RST_INJECTED},
 	{"2001:db8::1", "2001:db8:1::2", 40003, 80, TEARDOWN_OPEN, SIDE_NONE, FINDING_RST_INJECTED},
-	{"2001:db9::1", "::ffff:10.0.0.1", 40004, 25, TEARDOWN_SIMULTANEOUS, SIDE_BOTH, -1},
+	{"2001:db9::1", "::ffff:10.0.0.1", 40004, 25, TEARDOWN_SIMULTANEOUS, SIDE_BOTH,
+	 FINDING_DPI_RISK},
 };
 enum { SAMPLES = sizeof(samples) / sizeof(samples[0]) };
 
@@ -123,6 +124,7 @@ static void test_single_filters(void **state)
 	expect_ids(store, (struct query_filter){.closer = "responder"}, "3 2");
 	expect_ids(store, (struct query_filter){.closer = "none"}, "4");
 	expect_ids(store, (struct query_filter){.finding = "rst-injected"}, "4 3");
+	expect_ids(store, (struct query_filter){.finding = "dpi-risk"}, "5");
 	expect_ids(store, (struct query_filter){.has_port = true, .port = 80}, "4 3 1");
 	expect_ids(store, (struct query_filter){.has_port = true, .port = 0}, "");
 	expect_ids(store, (struct query_filter){.has_since = true, .since_ns = third}, "3 2 1");
@@ -236,7 +238,8 @@ static void test_filters_use_indexes(void **state)
 		while (sqlite3_step(plan) == SQLITE_ROW) {
 			const char *step = (const char *)sqlite3_column_text(plan, 3);
 
-			if (strcmp(step, "SCAN connections") == 0 || strcmp(step, "SCAN c") == 0)
+			if (strcmp(step, "SCAN connections") == 0 || strcmp(step, "SCAN c") == 0 ||
+			    strcmp(step, "SCAN finding_rows") == 0)
 				fail_msg("filter %zu: %s in %s", i, step, sql);
 		}
 		sqlite3_finalize(plan);
