@@ -219,6 +219,7 @@ struct diagnoses *diagnoses_read(sqlite3 *db, const int64_t *recordings, size_t 
 	good = !own || sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) == SQLITE_OK || walk_failed(&w);
 	good = good && chosen_register(db, &w.chosen, err) && (count > 0 || read_ids(&w, &ids)) &&
 	       work(&w);
+	walk_statements_free(&w);
 	chosen_forget(db);
 	if (own)
 		sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);

@@ -85,28 +85,24 @@ static char *prefix_text(const struct prefix *p)
 static bool find_clients(struct diagnosis_walk *w, size_t party, struct diagnosis_party *out)
 {
 	struct prefix *prefixes = calloc(PREFIXES_MAX, sizeof(*prefixes));
-	sqlite3_stmt *s;
 	size_t count = 0;
-	bool good;
+	bool good = prefixes || walk_no_memory(w);
 
-	if (!prefixes)
-		return walk_no_memory(w);
-	s = walk_prepare(w, "SELECT key, address, version FROM hosts WHERE id = ?1");
-	good = s != NULL;
 	for (size_t i = 0; good && i < w->slots.client_count; i++) {
 		const struct client_tally *c = &w->slots.client[i];
+		sqlite3_stmt *s;
 
 		if (c->party != party + 1)
 			continue;
-		sqlite3_bind_int64(s, 1, c->host_id);
-		if (walk_row(w, s))
+		s = walk_statement(w, WALK_HOST, c->host_id);
+		good = s != NULL;
+		if (good && walk_row(w, s))
 			count_prefix(prefixes, &count, s, c->connections);
 		sqlite3_reset(s);
 	}
 	for (size_t i = 0; good && i < count; i++)
 		if (prefixes[i].connections * 2 >= out->connections && !out->clients)
 			good = (out->clients = prefix_text(&prefixes[i])) || walk_no_memory(w);
-	sqlite3_finalize(s);
 	free(prefixes);
 	return good;
 }
@@ -117,13 +113,12 @@ static bool find_application(struct diagnosis_walk *w, const struct party_tally 
 
 	if (tally->of_application * 2 <= tally->connections)
 		return true;
-	s = walk_prepare(w, "SELECT name FROM applications WHERE id = ?1");
+	s = walk_statement(w, WALK_APPLICATION, tally->application_id);
 	if (!s)
 		return false;
-	sqlite3_bind_int64(s, 1, tally->application_id);
 	if (walk_row(w, s))
 		*name = walk_text(w, s, 0);
-	sqlite3_finalize(s);
+	sqlite3_reset(s);
 	return true;
 }
 
@@ -152,15 +147,11 @@ bool diagnosis_parties(struct diagnosis_walk *w, size_t slot, struct diagnosis *
 /* The packet of the reset, or of the last FIN, from the segments kept: where the end shows. */
 static bool find_packet(struct diagnosis_walk *w, struct diagnosis_example *e)
 {
-	sqlite3_stmt *s = walk_prepare(w, "SELECT c.first_ns, c.first_packet, l.segments"
-					  " FROM connections AS c JOIN ladders AS l"
-					  " ON l.connection_id = c.id WHERE c.id = ?1");
+	sqlite3_stmt *s = walk_statement(w, WALK_LADDER, e->connection_id);
 	struct ladder_segment *segments = calloc(LADDER_SEGMENTS, sizeof(*segments));
 	size_t count = 0;
 	bool good = s && (segments || walk_no_memory(w));
 
-	if (good)
-		sqlite3_bind_int64(s, 1, e->connection_id);
 	if (good && walk_row(w, s)) {
 		struct ladder_base base = {.first_ns = sqlite3_column_int64(s, 0),
 					   .first_packet = (uint64_t)sqlite3_column_int64(s, 1)};
@@ -179,10 +170,11 @@ static bool find_packet(struct diagnosis_walk *w, struct diagnosis_example *e)
 			break;
 	}
 	free(segments);
-	sqlite3_finalize(s);
+	sqlite3_reset(s);
 	return good;
 }
 
+/* Of WALK_EXAMPLE. */
 enum example_column {
 	EXAMPLE_FIRST,
 	EXAMPLE_LAST,
@@ -206,14 +198,6 @@ enum example_column {
 	EXAMPLE_PACKETS,
 	EXAMPLE_FIRST_PACKET,
 };
-
-static const char example_sql[] =
-	"SELECT first_ns, last_ns, initiator_ip, initiator_port, responder_ip, responder_port, "
-	"capture,"
-	" teardown, closer, rst_by, rst_cause, rst_stage, rst_ttl, rst_sender_ttl, rst_silence_ns,"
-	" rst_idle_ns, fin_silence_ns, reuse_delay_ns, reuse_rule, packets_initiator,"
-	" (SELECT first_packet FROM connections WHERE id = connection_id)"
-	" FROM teardowns WHERE connection_id = ?1";
 
 /* How it ended, where no reset ended it. */
 static void write_end(char *out, size_t size, sqlite3_stmt *s)
@@ -284,18 +268,10 @@ static void write_detail(char *out, size_t size, sqlite3_stmt *s)
 static bool find_finding(struct diagnosis_walk *w, enum diagnosis_code code,
 			 struct diagnosis_example *e)
 {
-	sqlite3_stmt *s = walk_prepare(
-		w, "SELECT f.code_id, f.ts_ns, f.packet,"
-		   " coalesce((SELECT text FROM finding_details WHERE id = f.detail_id), f.detail),"
-		   " p.path"
-		   " FROM finding_rows AS f JOIN captures AS p"
-		   " ON p.id = f.capture_id WHERE f.connection_id = ?1"
-		   " ORDER BY f.position");
+	sqlite3_stmt *s = walk_statement(w, WALK_FINDINGS, e->connection_id);
 	uint32_t wanted = rule_findings(code);
 	bool good = s != NULL, found = false;
 
-	if (good)
-		sqlite3_bind_int64(s, 1, e->connection_id);
 	while (good && !found && walk_row(w, s)) {
 		if (!(wanted >> stored_finding(s, 0) & 1))
 			continue;
@@ -308,7 +284,7 @@ static bool find_finding(struct diagnosis_walk *w, enum diagnosis_code code,
 		e->capture = walk_text(w, s, 4);
 		good = (e->detail && e->capture) || walk_no_memory(w);
 	}
-	sqlite3_finalize(s);
+	sqlite3_reset(s);
 	return good;
 }
 
@@ -316,14 +292,13 @@ static bool read_example(struct diagnosis_walk *w, enum diagnosis_code code, int
 			 struct diagnosis *d)
 {
 	struct diagnosis_example *e = &d->examples[d->example_count];
-	sqlite3_stmt *s = walk_prepare(w, example_sql);
+	sqlite3_stmt *s = walk_statement(w, WALK_EXAMPLE, id);
 	char detail[DETAIL_SIZE];
 
 	if (!s)
 		return false;
-	sqlite3_bind_int64(s, 1, id);
 	if (!walk_row(w, s)) {
-		sqlite3_finalize(s);
+		sqlite3_reset(s);
 		return true;
 	}
 	write_detail(detail, sizeof(detail), s);
@@ -339,7 +314,7 @@ static bool read_example(struct diagnosis_walk *w, enum diagnosis_code code, int
 		.capture = strdup(stored_text(s, EXAMPLE_CAPTURE, "?")),
 		.detail = strdup(detail),
 	};
-	sqlite3_finalize(s);
+	sqlite3_reset(s);
 	if (!e->initiator_ip || !e->responder_ip || !e->capture || !e->detail)
 		return walk_no_memory(w);
 	return find_packet(w, e) && (rule_findings(code) == 0 || find_finding(w, code, e));

@@ -210,8 +210,20 @@ struct walk_plan {
 	size_t count, room;
 };
 
+/* Of one host, application, connection. */
+enum walk_statement {
+	WALK_ADDRESS,
+	WALK_HOST,
+	WALK_APPLICATION,
+	WALK_EXAMPLE,
+	WALK_LADDER,
+	WALK_FINDINGS,
+	WALK_STATEMENTS
+};
+
 struct diagnosis_walk {
 	sqlite3 *db;
+	sqlite3_stmt *kept[WALK_STATEMENTS]; /* NULL until it is needed */
 	struct error *err;
 	bool broken; /* err tells why */
 	struct diagnoses *out;
@@ -339,6 +351,7 @@ bool diagnosis_examples(struct diagnosis_walk *walk, size_t slot, struct diagnos
 /* diagnosis_tell.c: makes out->items of the slots. */
 bool diagnoses_tell(struct diagnosis_walk *walk);
 
+/* diagnosis_statements.c */
 bool walk_failed(struct diagnosis_walk *walk);
 /* Whether the statement has another row. A failure is kept in walk->broken and its err: the diagnoses
  * are given up at the end. */
@@ -350,6 +363,10 @@ bool walk_no_memory(struct diagnosis_walk *walk);
 typedef bool row_taker(void *context, sqlite3_stmt *row);
 /* All rows of a statement, which is reset then. */
 bool walk_take(struct diagnosis_walk *walk, sqlite3_stmt *rows, row_taker *take, void *context);
+/* One that is asked for one id after the other, prepared once: bound to this one, to be reset when its rows have
+ * been read; NULL with err. */
+sqlite3_stmt *walk_statement(struct diagnosis_walk *walk, enum walk_statement which, int64_t id);
+void walk_statements_free(struct diagnosis_walk *walk);
 /* A prepared statement, or NULL with err. */
 sqlite3_stmt *walk_prepare(struct diagnosis_walk *walk, const char *sql);
 /* Address of a host, owned by the caller; NULL with err. */

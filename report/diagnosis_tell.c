@@ -13,15 +13,14 @@ enum { TEXT_SIZE = 1024, WHO_SIZE = 320 };
 
 char *walk_address(struct diagnosis_walk *w, int64_t host_id)
 {
-	sqlite3_stmt *s = walk_prepare(w, "SELECT address FROM hosts WHERE id = ?1");
+	sqlite3_stmt *s = walk_statement(w, WALK_ADDRESS, host_id);
 	char *copy = NULL;
 
 	if (!s)
 		return NULL;
-	sqlite3_bind_int64(s, 1, host_id);
 	if (walk_row(w, s))
 		copy = walk_text(w, s, 0);
-	sqlite3_finalize(s);
+	sqlite3_reset(s);
 	if (!copy && !w->broken)
 		error_set(w->err, "reading the report: the database lacks host %" PRId64, host_id);
 	return copy;
