@@ -87,10 +87,39 @@ static void sort_times(int64_t *times, size_t count)
 		}
 }
 
-/* Room for the begins and ends of as many entries as there are. */
+/* The begins and ends of as many entries as there are, each in order. */
 struct times {
 	int64_t *begin, *end;
 };
+
+static int64_t no_longer(const struct time_wait_entry *entry, int64_t most_ns)
+{
+	return entry->lasts_ns < most_ns ? entry->lasts_ns : most_ns;
+}
+
+static void take_begins(const struct time_wait_entry *entry, size_t count, struct times *t)
+{
+	for (size_t i = 0; i < count; i++)
+		t->begin[i] = entry[i].entry_ns;
+	sort_times(t->begin, count);
+}
+
+/* After the begins, of the same entries, none longer than most_ns. Mostly all last as long: then they end in the
+ * order in which they began. */
+static void take_ends(const struct time_wait_entry *entry, size_t count, int64_t most_ns,
+		      struct times *t)
+{
+	int64_t lasts = count > 0 ? no_longer(&entry[0], most_ns) : 0;
+	bool same = true;
+
+	for (size_t i = 0; i < count; i++) {
+		same = same && no_longer(&entry[i], most_ns) == lasts;
+		t->end[i] = entry[i].entry_ns + no_longer(&entry[i], most_ns);
+	}
+	for (size_t i = 0; same && i < count; i++)
+		t->end[i] = t->begin[i] + lasts;
+	sort_times(t->end, count);
+}
 
 static size_t bucket_of(const struct diagnosis_series *series, int64_t ts_ns)
 {
@@ -108,21 +137,13 @@ static void raise_count(struct diagnosis_series *series, size_t bucket, uint64_t
 		series->count[bucket] = count;
 }
 
-/* Most TIME_WAITs at once, none longer than most_ns, and when; each interval's most into series, where
- * that is not NULL. */
-static uint64_t most_at_once(const struct time_wait_entry *entry, size_t count, int64_t most_ns,
-			     struct times *t, int64_t *when, struct diagnosis_series *series)
+/* Most TIME_WAITs at once, and when; each interval's most into series, where that is not NULL. */
+static uint64_t most_at_once(const struct times *t, size_t count, int64_t *when,
+			     struct diagnosis_series *series)
 {
 	uint64_t most = 0, now = 0;
 	size_t ended = 0, bucket = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		t->begin[i] = entry[i].entry_ns;
-		t->end[i] = entry[i].entry_ns +
-			    (entry[i].lasts_ns < most_ns ? entry[i].lasts_ns : most_ns);
-	}
-	sort_times(t->begin, count);
-	sort_times(t->end, count);
 	for (size_t i = 0; i < count; i++) {
 		/* none ends before it began, whatever a database says */
 		for (; ended < i && t->end[ended] <= t->begin[i]; ended++, now--)
@@ -158,7 +179,9 @@ static uint64_t most_to_one_service(struct time_wait_entry *entry, size_t count,
 
 		for (end = first; end < count && by_service(&entry[end], &entry[first]) == 0; end++)
 			;
-		here = most_at_once(entry + first, end - first, INT64_MAX, t, &when, NULL);
+		take_begins(entry + first, end - first, t);
+		take_ends(entry + first, end - first, INT64_MAX, t);
+		here = most_at_once(t, end - first, &when, NULL);
 		most = here > most ? here : most;
 	}
 	return most;
@@ -251,8 +274,11 @@ static void measure_load(struct time_wait_load *load, struct time_wait_entry *en
 	int64_t when;
 
 	load->held = count;
-	load->peak = most_at_once(entry, count, INT64_MAX, t, &load->peak_ns, &load->at_once);
-	load->peak_60s = most_at_once(entry, count, LINUX_TIME_WAIT_NS, t, &when, NULL);
+	take_begins(entry, count, t);
+	take_ends(entry, count, INT64_MAX, t);
+	load->peak = most_at_once(t, count, &load->peak_ns, &load->at_once);
+	take_ends(entry, count, LINUX_TIME_WAIT_NS, t);
+	load->peak_60s = most_at_once(t, count, &when, NULL);
 	for (size_t i = 0; i < count; i++) {
 		load->initiated += entry[i].initiated;
 		one_service &= by_service(&entry[i], &entry[0]) == 0;
