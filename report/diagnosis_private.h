@@ -110,9 +110,12 @@ struct rule {
 	int64_t (*silence)(const struct facts *facts);
 };
 
-const struct rule *diagnosis_rules(size_t *count);
+/* At the places of the bits below. */
+const struct rule *diagnosis_rules(void);
 /* Bits of the rules that this outcome fits. */
 uint64_t rules_of_outcome(const struct outcome *outcome);
+/* Bits of the rules that rest on this finding, whatever the outcome; 0 of what is none. */
+uint64_t rules_of_finding(enum finding_code code);
 /* Bits of the findings that a code's rule rests on; 0: none. */
 uint32_t rule_findings(enum diagnosis_code code);
 /* False: not an end that the table of aborts knows. */
@@ -278,7 +281,6 @@ struct stroll {
 	struct side_table side[SIDE_TABLES];
 	struct side_table ahead[SIDE_TABLES]; /* of some: which connections they have rows of */
 	const struct rule *rules;
-	size_t rule_count;
 	const struct walk_recording *recording;
 	sqlite3_stmt *rows;    /* of connections, between two ids */
 	sqlite3_stmt *moments; /* the same, without what blocks tell */

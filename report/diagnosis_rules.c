@@ -247,10 +247,19 @@ static const struct rule rules[] = {
 enum { RULES = sizeof(rules) / sizeof(rules[0]) };
 _Static_assert(RULES <= 64, "an outcome has one bit for each rule");
 
-const struct rule *diagnosis_rules(size_t *count)
+const struct rule *diagnosis_rules(void)
 {
-	*count = RULES;
 	return rules;
+}
+
+uint64_t rules_of_finding(enum finding_code code)
+{
+	uint64_t bits = 0;
+
+	for (size_t i = 0; i < RULES; i++)
+		if (!rules[i].injected && (rules[i].findings >> code & 1))
+			bits |= UINT64_C(1) << i;
+	return bits;
 }
 
 uint32_t rule_findings(enum diagnosis_code code)

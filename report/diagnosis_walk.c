@@ -162,25 +162,24 @@ static void apply_rule(struct stroll *s, const struct facts *f, const struct rul
 		slots_count(&s->walk->slots, rule->code, &sample);
 }
 
-static bool rule_fits(const struct facts *f, const struct rule *rule, size_t index)
+/* Bits of the rules that its outcome or one of its findings fits. */
+static uint64_t rules_of(const struct facts *f)
 {
-	if ((!rule->findings || rule->injected) && !(f->outcome->rules >> index & 1))
-		return false;
-	if (rule->findings && !rule->injected && !finding_of_rule(f, rule))
-		return false;
-	return !rule->also || rule->also(f);
+	uint64_t rules = f->outcome->rules;
+
+	for (size_t i = 0; i < f->finding_count; i++)
+		rules |= rules_of_finding((enum finding_code)f->finding[i].code);
+	return rules;
 }
 
 static void apply_rules(struct stroll *s, const struct facts *f)
 {
 	bool told = false; /* by an exclusive rule */
 
-	if (f->outcome->rules == 0 && f->finding_count == 0)
-		return;
-	for (size_t i = 0; i < s->rule_count && s->good; i++) {
-		const struct rule *rule = &s->rules[i];
+	for (uint64_t left = rules_of(f); left != 0 && s->good; left &= left - 1) {
+		const struct rule *rule = &s->rules[__builtin_ctzll(left)];
 
-		if ((rule->exclusive && told) || !rule_fits(f, rule, i))
+		if ((rule->exclusive && told) || (rule->also && !rule->also(f)))
 			continue;
 		told |= rule->exclusive;
 		apply_rule(s, f, rule);
@@ -459,7 +458,7 @@ static void begin_side(struct stroll *s, struct side_table *table)
 bool stroll_open(struct stroll *s, struct diagnosis_walk *w)
 {
 	*s = (struct stroll){.walk = w, .good = true};
-	s->rules = diagnosis_rules(&s->rule_count);
+	s->rules = diagnosis_rules();
 	s->bytes = walk_prepare(w, "SELECT bytes_responder FROM connections WHERE id = ?1");
 	s->delay = walk_prepare(w, "SELECT time_wait_observed_ns FROM connections WHERE id = ?1");
 	s->rows = walk_prepare(w, rows_sql);
