@@ -157,38 +157,76 @@ void told_blocks_free(struct told_blocks *blocks)
 
 /* ---- what they tell ---- */
 
-sqlite3_stmt *told_columns_prepare(sqlite3 *db, struct error *err)
+void told_columns_close(struct told_columns *columns)
 {
-	sqlite3_stmt *s = NULL;
-
-	if (sqlite3_prepare_v2(db,
-			       "SELECT list FROM block_values WHERE kind = ?1 AND block_id = ?2",
-			       -1, &s, NULL) == SQLITE_OK)
-		return s;
-	failed(db, err);
-	return NULL;
+	for (int kind = 0; kind < BLOCK_KINDS; kind++)
+		sqlite3_finalize(columns->of[kind].rows);
+	*columns = (struct told_columns){0};
 }
 
-bool told_column(sqlite3_stmt *columns, const struct told_block *block, enum block_kind kind,
+static bool step(struct told_columns *columns, struct told_column *column, struct error *err)
+{
+	int result = sqlite3_step(column->rows);
+
+	column->stands = result == SQLITE_ROW;
+	if (column->stands)
+		column->id = sqlite3_column_int64(column->rows, 0);
+	return column->stands || result == SQLITE_DONE || failed(columns->db, err);
+}
+
+/* Puts a column in front of the block's row. */
+static bool start(struct told_columns *columns, struct told_column *column, enum block_kind kind,
+		  int64_t block_id, struct error *err)
+{
+	static const char sql[] = "SELECT block_id, list FROM block_values"
+				  " WHERE kind = ?1 AND block_id >= ?2 ORDER BY block_id";
+
+	if (!column->rows &&
+	    sqlite3_prepare_v2(columns->db, sql, -1, &column->rows, NULL) != SQLITE_OK)
+		return failed(columns->db, err);
+	sqlite3_reset(column->rows);
+	sqlite3_bind_int(column->rows, 1, kind);
+	sqlite3_bind_int64(column->rows, 2, block_id);
+	return step(columns, column, err);
+}
+
+/* Whether there is a row of the block's: *found, with the column standing on it. */
+static bool find(struct told_columns *columns, enum block_kind kind, int64_t block_id, bool *found,
+		 struct error *err)
+{
+	struct told_column *column = &columns->of[kind];
+	bool good = true;
+
+	if (!column->rows || block_id < column->asked)
+		good = start(columns, column, kind, block_id, err);
+	while (good && column->stands && column->id < block_id)
+		good = step(columns, column, err);
+	column->asked = block_id;
+	*found = good && column->stands && column->id == block_id;
+	return good;
+}
+
+bool told_column(struct told_columns *columns, const struct told_block *block, enum block_kind kind,
 		 int64_t values[BLOCK_SIZE], bool *whole, struct error *err)
 {
+	sqlite3_stmt *row;
 	size_t count = 0;
-	int step;
+	bool found;
 
+	*whole = false;
 	for (size_t i = 0; i < BLOCK_SIZE / 64; i++)
 		count += (size_t)__builtin_popcountll(block->places.word[i]);
-	sqlite3_bind_int(columns, 1, kind);
-	sqlite3_bind_int64(columns, 2, block->id);
-	step = sqlite3_step(columns);
-	*whole = step == SQLITE_DONE && kind >= BLOCK_PATHS;
-	if (*whole)
-		memset(values, 0, count * sizeof(*values));
-	if (step == SQLITE_ROW) {
-		const void *list = sqlite3_column_blob(columns, 0);
+	if (!find(columns, kind, block->id, &found, err))
+		return false;
+	row = columns->of[kind].rows;
+	if (found) {
+		const void *list = sqlite3_column_blob(row, 1);
 
-		*whole = column_unpack(list, list ? (size_t)sqlite3_column_bytes(columns, 0) : 0,
+		*whole = column_unpack(list, list ? (size_t)sqlite3_column_bytes(row, 1) : 0,
 				       values, count);
+	} else if (kind >= BLOCK_PATHS) {
+		*whole = true;
+		memset(values, 0, count * sizeof(*values));
 	}
-	sqlite3_reset(columns);
-	return step == SQLITE_ROW || step == SQLITE_DONE || failed(sqlite3_db_handle(columns), err);
+	return true;
 }

@@ -30,11 +30,23 @@ bool told_blocks_read(struct told_blocks *blocks, sqlite3 *db, int64_t recording
 		      int64_t last, struct error *err);
 void told_blocks_free(struct told_blocks *blocks);
 
-/* Statement for told_column; NULL with err. */
-sqlite3_stmt *told_columns_prepare(sqlite3 *db, struct error *err);
+/* Where the columns are read, one kind after another or side by side: of each it is known where the one of the next
+ * block lies, so that going through the blocks in order costs a step each. All zero: at the beginning. */
+struct told_columns {
+	sqlite3 *db;
+	struct told_column {
+		sqlite3_stmt *rows; /* NULL until it is asked for */
+		int64_t asked;      /* for this block, lately */
+		int64_t id;         /* of the block it stands at */
+		bool stands;        /* at a row */
+	} of[BLOCK_KINDS];
+};
+
+void told_columns_close(struct told_columns *columns);
+
 /* A column: one value for each of its places, in order of ids. *whole is false where it is damaged, or not there
- * though each block has one of that kind. False with err: SQLite failed. */
-bool told_column(sqlite3_stmt *columns, const struct told_block *block, enum block_kind kind,
+ * though each block has one of that kind. False with err: SQLite failed. Blocks may be asked for in any order. */
+bool told_column(struct told_columns *columns, const struct told_block *block, enum block_kind kind,
 		 int64_t values[BLOCK_SIZE], bool *whole, struct error *err);
 
 #endif

@@ -15,7 +15,7 @@ static const enum block_kind all_kinds[] = {
 	BLOCK_STARTS,   BLOCK_APPLICATIONS, BLOCK_KINDS};
 
 /* False where one of them is not whole, or with *failed. */
-static bool read_columns(sqlite3_stmt *columns, const struct told_block *block,
+static bool read_columns(struct told_columns *columns, const struct told_block *block,
 			 const enum block_kind *kinds, struct told_values *values, bool *failed,
 			 struct error *err)
 {
@@ -144,7 +144,7 @@ static bool walk_stretches(struct stroll *s, struct walk_plan *plan)
 	for (size_t i = 0; s->good && i < plan->count; i++) {
 		struct walk_stretch *t = &plan->stretch[i];
 
-		t->told = t->told && read_columns(s->columns, &t->block, all_kinds, &s->told,
+		t->told = t->told && read_columns(&s->columns, &t->block, all_kinds, &s->told,
 						  &failed, s->walk->err);
 		s->good = s->good && !failed;
 		if (s->good && t->told)
@@ -180,7 +180,7 @@ static bool find_scanners(struct stroll *s, const struct walk_plan *plan)
 	for (size_t i = 0; s->good && i < plan->count; i++) {
 		const struct walk_stretch *t = &plan->stretch[i];
 
-		if (t->told && read_columns(s->columns, &t->block, failed_kinds, &s->told, &failed,
+		if (t->told && read_columns(&s->columns, &t->block, failed_kinds, &s->told, &failed,
 					    s->walk->err))
 			take_attempts(s, t);
 		else
@@ -212,7 +212,8 @@ void plan_free(struct walk_plan *plan)
 struct holding {
 	struct diagnosis_walk *walk;
 	const struct id_set *hosts;
-	sqlite3_stmt *columns, *rows;
+	struct told_columns columns;
+	sqlite3_stmt *rows;
 	const struct walk_recording *recording;
 	struct told_values told; /* of a block */
 };
@@ -246,7 +247,7 @@ static bool hold_stretch(struct holding *h, const struct walk_stretch *stretch)
 	struct facts f = {0};
 	bool failed = false;
 
-	if (!read_columns(h->columns, &stretch->block, failed_kinds, &h->told, &failed,
+	if (!read_columns(&h->columns, &stretch->block, failed_kinds, &h->told, &failed,
 			  h->walk->err))
 		return !failed;
 	for (size_t place = 0; place < BLOCK_SIZE; place++) {
@@ -262,12 +263,11 @@ static bool hold_stretch(struct holding *h, const struct walk_stretch *stretch)
 
 bool plans_hold(struct diagnosis_walk *w, const struct id_set *hosts)
 {
-	struct holding h = {.walk = w, .hosts = hosts};
+	struct holding h = {.walk = w, .hosts = hosts, .columns = {.db = w->db}};
 	bool good;
 
-	h.columns = told_columns_prepare(w->db, w->err);
 	h.rows = walk_prepare(w, moments_sql);
-	good = h.columns && h.rows;
+	good = h.rows != NULL;
 	for (size_t i = 0; good && i < w->plan_count; i++) {
 		const struct walk_plan *plan = &w->plan[i];
 
@@ -276,7 +276,7 @@ bool plans_hold(struct diagnosis_walk *w, const struct id_set *hosts)
 			if (plan->stretch[k].told)
 				good = hold_stretch(&h, &plan->stretch[k]);
 	}
-	sqlite3_finalize(h.columns);
+	told_columns_close(&h.columns);
 	sqlite3_finalize(h.rows);
 	return good;
 }

@@ -284,9 +284,9 @@ struct stroll {
 	const struct walk_recording *recording;
 	sqlite3_stmt *rows;    /* of connections, between two ids */
 	sqlite3_stmt *moments; /* the same, without what blocks tell */
-	sqlite3_stmt *columns; /* of blocks */
-	sqlite3_stmt *bytes;   /* what the responder sent: asked where it matters */
-	sqlite3_stmt *delay;   /* of a reuse without a row of its own: the same */
+	struct told_columns columns;
+	sqlite3_stmt *bytes; /* what the responder sent: asked where it matters */
+	sqlite3_stmt *delay; /* of a reuse without a row of its own: the same */
 	struct suspects *suspects;
 	struct told_values told; /* of the block that is walked */
 	struct facts facts;      /* of the row that is read */

@@ -457,15 +457,14 @@ static void begin_side(struct stroll *s, struct side_table *table)
 
 bool stroll_open(struct stroll *s, struct diagnosis_walk *w)
 {
-	*s = (struct stroll){.walk = w, .good = true};
+	*s = (struct stroll){.walk = w, .columns = {.db = w->db}, .good = true};
 	s->rules = diagnosis_rules();
 	s->bytes = walk_prepare(w, "SELECT bytes_responder FROM connections WHERE id = ?1");
 	s->delay = walk_prepare(w, "SELECT time_wait_observed_ns FROM connections WHERE id = ?1");
 	s->rows = walk_prepare(w, rows_sql);
 	s->moments = walk_prepare(w, moments_sql);
-	s->columns = told_columns_prepare(w->db, w->err);
 	s->suspects = suspects_new(w);
-	s->good = s->bytes && s->delay && s->rows && s->moments && s->columns && s->suspects;
+	s->good = s->bytes && s->delay && s->rows && s->moments && s->suspects;
 	for (int i = 0; s->good && i < SIDE_TABLES; i++)
 		s->good = prepare_side(s, &s->side[i], side_sql[i]) &&
 			  prepare_side(s, &s->ahead[i], ahead_sql[i]);
@@ -490,6 +489,6 @@ void stroll_close(struct stroll *s)
 	sqlite3_finalize(s->delay);
 	sqlite3_finalize(s->rows);
 	sqlite3_finalize(s->moments);
-	sqlite3_finalize(s->columns);
+	told_columns_close(&s->columns);
 	suspects_free(s->suspects);
 }

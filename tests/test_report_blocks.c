@@ -222,11 +222,68 @@ static void test_after_forgetting(void **state)
 	scene_remove(folder);
 }
 
+/* What one more reader of columns, which has read none yet, says of this one. */
+static void expect_column(struct told_columns *columns, const struct told_block *block,
+			  enum block_kind kind)
+{
+	struct told_columns others = {.db = columns->db};
+	int64_t values[BLOCK_SIZE] = {0}, expected[BLOCK_SIZE] = {0};
+	struct error err = {{0}};
+	bool whole, expected_whole;
+
+	assert_true(told_column(columns, block, kind, values, &whole, &err));
+	assert_true(told_column(&others, block, kind, expected, &expected_whole, &err));
+	assert_int_equal(whole, expected_whole);
+	if (whole)
+		assert_memory_equal(values, expected, sizeof(values));
+	told_columns_close(&others);
+}
+
+/* Columns are read along; who asks for blocks in another order, or for one that is missing, gets the same. */
+static void test_columns_in_any_order(void **state)
+{
+	char *folder = scene_folder();
+	const char *path = scene_path(folder, "x.db");
+	struct told_blocks blocks;
+	struct told_columns columns;
+	struct error err = {{0}};
+	int64_t values[BLOCK_SIZE];
+	uint32_t random = 5;
+	struct store *store;
+	bool whole;
+
+	(void)state;
+	store_many(path, "a.pcap", &random);
+	store = scene_open(path, STORE_WRITE);
+	columns = (struct told_columns){.db = store_handle(store)};
+	execute(columns.db, "DELETE FROM block_values WHERE block_id = 3");
+	assert_true(told_blocks_read(&blocks, columns.db, 1, 1, MANY, &err));
+	assert_true(blocks.count > 5);
+	for (int kind = 0; kind < BLOCK_KINDS; kind++) {
+		for (size_t i = 0; i < blocks.count; i++)
+			expect_column(&columns, &blocks.block[i], (enum block_kind)kind);
+		for (size_t i = blocks.count; i-- > 0;)
+			expect_column(&columns, &blocks.block[i], (enum block_kind)kind);
+		expect_column(&columns, &blocks.block[1], (enum block_kind)kind);
+		expect_column(&columns, &blocks.block[1], (enum block_kind)kind);
+	}
+	assert_int_equal(blocks.block[3].id, 3);
+	assert_true(told_column(&columns, &blocks.block[3], BLOCK_STARTS, values, &whole, &err));
+	assert_false(whole);
+	assert_true(told_column(&columns, &blocks.block[2], BLOCK_STARTS, values, &whole, &err));
+	assert_true(whole);
+	told_columns_close(&columns);
+	told_blocks_free(&blocks);
+	store_close(store);
+	scene_remove(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_as_the_rows),
 		cmocka_unit_test(test_after_forgetting),
+		cmocka_unit_test(test_columns_in_any_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
