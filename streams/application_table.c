@@ -201,17 +201,28 @@ const struct application *application_take(struct application_table *table,
 	return &r->application;
 }
 
+/* What the table hands out as const is its own. */
+static struct record *record_of(const struct application *application)
+{
+	return (struct record *)(uintptr_t)application;
+}
+
+const struct application *application_share(const struct application *application)
+{
+	record_of(application)->users++;
+	return application;
+}
+
 void application_drop(struct application_table *table, const struct application *application)
 {
-	const struct record *gone = (const struct record *)application;
-	struct record **at = &table->buckets[gone->hash & (table->bucket_count - 1)];
-	struct record *r;
+	struct record *r = record_of(application);
+	struct record **at;
 
-	while (*at != gone)
-		at = &(*at)->next;
-	r = *at;
 	if (--r->users > 0)
 		return;
+	at = &table->buckets[r->hash & (table->bucket_count - 1)];
+	while (*at != r)
+		at = &(*at)->next;
 	*at = r->next;
 	table->records--;
 	table->bytes -= r->bytes;

@@ -20,6 +20,8 @@ void application_table_free(struct application_table *table); /* NULL is fine */
  * risks are borrowed, they must outlive the table; all else is copied. */
 const struct application *application_take(struct application_table *table,
 					   const struct application *wanted);
+/* The same of one of its copies, that somebody has. */
+const struct application *application_share(const struct application *application);
 void application_drop(struct application_table *table, const struct application *application);
 
 size_t application_table_count(const struct application_table *table);

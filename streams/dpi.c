@@ -8,14 +8,13 @@
 #include "streams/application_table.h"
 #include "streams/dpi_memo.h"
 #include "streams/dpi_packet.h"
+#include "streams/dpi_ports.h"
 #include "streams/dpi_words.h"
 
 enum {
 	PACKETS_MAX = 80, /* given to nDPI of one connection, as ndpiReader does */
 	GAP_MAX = 1000,   /* see pass_gap */
 	MEMO_BYTES = 4 << 20,
-	EPHEMERAL =
-		32768, /* systems give their clients ports from here on, if not from higher up */
 };
 
 /* One connection: small once it is decided, and it may be remembered for long after. */
@@ -41,6 +40,7 @@ struct dpi {
 	struct dpi_config config;
 	struct dpi_counts counts;
 	struct watched *oldest, *newest; /* those with a flow */
+	struct dpi_ports ports;
 	uint8_t packet[DPI_PACKET_ROOM];
 };
 
@@ -239,13 +239,10 @@ static void give_handshake(struct dpi *dpi, struct watched *w)
 static struct dpi_step *root_of(struct dpi *dpi, const struct watched *w)
 {
 	struct dpi_ends ends = w->ends;
-	uint16_t port = ends.port[SIDE_INITIATOR];
-	uint8_t by_user;
 
 	if (w->midstream)
 		return NULL;
-	if (port >= EPHEMERAL && ndpi_guess_protocol_id(dpi->module, NULL, IPPROTO_TCP, port, port,
-							&by_user) == NDPI_PROTOCOL_UNKNOWN)
+	if (dpi_port_is_chosen(&dpi->ports, dpi->module, ends.port[SIDE_INITIATOR]))
 		ends.port[SIDE_INITIATOR] = 0;
 	return dpi_memo_start(dpi->memo, &ends);
 }
@@ -260,11 +257,9 @@ static bool repeats(struct dpi *dpi, struct watched *w, const struct stream_data
 		return false;
 	step = dpi_memo_find(dpi->memo, w->step, data->side, data->bytes, data->length);
 	if (step && step->application)
-		known = application_take(dpi->applications, step->application);
-	if (!step || (step->application && !known)) {
-		dpi_memo_leave(dpi->memo, step);
+		known = application_share(step->application);
+	if (!step)
 		return false;
-	}
 	leave_step(dpi, w);
 	w->step = step;
 	if (!known)

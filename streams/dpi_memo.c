@@ -38,6 +38,8 @@ void dpi_memo_leave(struct dpi_memo *memo, struct dpi_step *step)
 	while (step && --step->users == 0) {
 		struct dpi_step *before = step->before;
 
+		if (before && before->likely == step)
+			before->likely = NULL;
 		if (step->application)
 			application_drop(memo->applications, step->application);
 		memo->held -= size_of(step);
@@ -57,6 +59,8 @@ static void forget(struct dpi_memo *memo)
 			struct dpi_step *next = step->next;
 
 			step->next = NULL;
+			if (step->before)
+				step->before->likely = NULL;
 			dpi_memo_leave(memo, step);
 			step = next;
 		}
@@ -82,13 +86,19 @@ static uint64_t hash_of(const struct dpi_memo *memo, const struct dpi_step *from
 	return siphash_1_3(memo->hash_key, place, sizeof(place));
 }
 
+static bool says(const struct dpi_step *step, enum side side, const void *bytes, size_t length)
+{
+	return step->side == side && step->length == length &&
+	       memcmp(step->bytes, bytes, length) == 0;
+}
+
 static struct dpi_step *find(const struct dpi_memo *memo, const struct dpi_step *from,
 			     enum side side, const void *bytes, size_t length, uint64_t hash)
 {
 	struct dpi_step *step = memo->bucket[hash % BUCKETS];
 
-	while (step && (step->hash != hash || step->before != from || step->side != side ||
-			step->length != length || memcmp(step->bytes, bytes, length) != 0))
+	while (step &&
+	       (step->hash != hash || step->before != from || !says(step, side, bytes, length)))
 		step = step->next;
 	if (step)
 		step->users++;
@@ -155,12 +165,22 @@ static bool fits(const struct dpi_step *from, size_t length)
 	return length <= DPI_MEMO_PIECE_MAX && from->depth < DPI_MEMO_DEPTH_MAX;
 }
 
-struct dpi_step *dpi_memo_find(struct dpi_memo *memo, const struct dpi_step *from, enum side side,
+/* Most of the time what followed the last time follows again: comparing takes less than hashing. */
+struct dpi_step *dpi_memo_find(struct dpi_memo *memo, struct dpi_step *from, enum side side,
 			       const uint8_t *bytes, size_t length)
 {
+	struct dpi_step *step = from->likely;
+
 	if (!fits(from, length))
 		return NULL;
-	return find(memo, from, side, bytes, length, hash_of(memo, from, side, bytes, length));
+	if (step && says(step, side, bytes, length)) {
+		step->users++;
+		return step;
+	}
+	step = find(memo, from, side, bytes, length, hash_of(memo, from, side, bytes, length));
+	if (step)
+		from->likely = step;
+	return step;
 }
 
 struct dpi_step *dpi_memo_add(struct dpi_memo *memo, struct dpi_step *from, enum side side,

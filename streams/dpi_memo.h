@@ -33,6 +33,7 @@ struct dpi_step {
 	uint16_t depth;  /* 0: root */
 	uint8_t side;    /* enum side: who sent it */
 	/* of the table */
+	struct dpi_step *likely; /* of the next ones the one found last; not held */
 	struct dpi_step *next;
 	uint64_t hash, serial;
 	uint8_t bytes[];
@@ -46,7 +47,7 @@ void dpi_memo_free(struct dpi_memo *memo); /* nobody holds a step any more; NULL
 /* Each gives a step to be held until dpi_memo_leave(); NULL where there is none: no memory, no room, too long,
  * too deep. */
 struct dpi_step *dpi_memo_start(struct dpi_memo *memo, const struct dpi_ends *ends);
-struct dpi_step *dpi_memo_find(struct dpi_memo *memo, const struct dpi_step *from, enum side side,
+struct dpi_step *dpi_memo_find(struct dpi_memo *memo, struct dpi_step *from, enum side side,
 			       const uint8_t *bytes, size_t length);
 /* Finds it, or makes it. */
 struct dpi_step *dpi_memo_add(struct dpi_memo *memo, struct dpi_step *from, enum side side,
