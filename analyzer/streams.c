@@ -380,26 +380,33 @@ static bool finish_stream(struct streams *t, struct connection *c, enum side sid
 	return ok || no_memory(err);
 }
 
-bool streams_finish(struct flow *f, struct connection *c, struct epilogue *epilogue,
-		    struct error *err)
+bool streams_collect(struct flow *f, struct epilogue *epilogue, struct error *err)
 {
 	struct streams *t = f->streams;
 
 	*epilogue = (struct epilogue){0};
-	if (!t)
-		return true;
-	if (!finish_stream(t, c, SIDE_INITIATOR, err) || !finish_stream(t, c, SIDE_RESPONDER, err))
-		return false;
-	if (t->forced > 0 && !connection_event(c, FINDING_TRACKING_LIMIT, SIDE_NONE, &t->forced_at,
-					       number_of(t->forced), 0))
-		return no_memory(err);
-	for (uint32_t i = 0; i < t->opened; i++) {
+	for (uint32_t i = 0; t && i < t->opened; i++) {
 		const struct consumer *to = &t->desk->consumer[i];
 
 		if (to->finish && !to->finish(to->context, &t->reading[i], epilogue, err))
 			return false;
 	}
 	return true;
+}
+
+bool streams_finish(struct flow *f, struct connection *c, struct epilogue *epilogue,
+		    struct error *err)
+{
+	struct streams *t = f->streams;
+
+	if (!t)
+		return streams_collect(f, epilogue, err);
+	if (!finish_stream(t, c, SIDE_INITIATOR, err) || !finish_stream(t, c, SIDE_RESPONDER, err))
+		return false;
+	if (t->forced > 0 && !connection_event(c, FINDING_TRACKING_LIMIT, SIDE_NONE, &t->forced_at,
+					       number_of(t->forced), 0))
+		return no_memory(err);
+	return streams_collect(f, epilogue, err);
 }
 
 bool streams_close(struct flow *f, const struct verdict *verdict, struct error *err)

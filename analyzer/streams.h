@@ -59,6 +59,8 @@ static inline bool streams_may_find(const struct streams *t)
 {
 	return t && (t->stream[SIDE_INITIATOR] || t->stream[SIDE_RESPONDER] || t->forced > 0);
 }
+/* What was found in streams that are settled. */
+bool streams_collect(struct flow *flow, struct epilogue *epilogue, struct error *err);
 /* The connection is about to be judged: delivers what is left, collects what was found. */
 bool streams_finish(struct flow *flow, struct connection *c, struct epilogue *epilogue,
 		    struct error *err);

@@ -47,7 +47,14 @@ bool tell_closed(struct engine *e, struct flow *f, const struct kept *kept, enum
 		 int64_t until_ns, struct error *err)
 {
 	struct judge_end end = end_of(e, reason, until_ns);
+	struct epilogue epilogue;
+	struct verdict verdict;
 
+	if (!streams_collect(f, &epilogue, err))
+		return false;
+	if (!closed_can_hold(&epilogue)) /* to open it takes no memory */
+		return tell_verdict(e, f, remember_glance(e, f), reason, until_ns, &verdict, err);
+	end.epilogue = &epilogue;
 	number(e, f);
 	f->unsettled = f->tell_again = false;
 	return e->sink.closed(e->sink.context, closed_of(f, kept, &end, &e->closed), err);
@@ -62,8 +69,10 @@ bool tell_last(struct engine *e, struct flow *f, enum end_reason reason, int64_t
 
 	if (f->told > 0 && !changed && !f->unsettled)
 		return streams_close(f, NULL, err);
-	if (f->form == FORM_KEPT && tell_can_hand_over(e, f))
-		return tell_closed(e, f, f->as.kept, reason, until_ns, err);
+	if (f->form == FORM_KEPT && tell_can_hand_over(e, f)) {
+		ok = tell_closed(e, f, f->as.kept, reason, until_ns, err);
+		return streams_close(f, NULL, ok ? err : NULL) && ok;
+	}
 	c = streams_may_find(f->streams) ? remember_full(e, f) : remember_glance(e, f);
 	if (!c)
 		return engine_no_memory(err);

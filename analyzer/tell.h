@@ -8,13 +8,15 @@
 bool tell_verdict(struct engine *e, struct flow *f, struct connection *c, enum end_reason reason,
 		  int64_t until_ns, struct verdict *verdict, struct error *err);
 /* Whether a regular one that has closed can be handed over to be judged elsewhere: somebody takes it, nothing
- * was told of it before, and what the verdict takes is all in it. */
+ * was told of it before, its streams are read, and what the verdict takes is all in it. */
 static inline bool tell_can_hand_over(const struct engine *e, const struct flow *f)
 {
-	return e->sink.closed && f->told == 0 && !f->streams && e->losses.count == 0;
+	return e->sink.closed && f->told == 0 && streams_settled(f->streams) &&
+	       e->losses.count == 0;
 }
 
-/* Numbers it and hands it over; kept is what it is or will be kept as. */
+/* Numbers it and hands it over; kept is what it is or will be kept as. Where more was found in its streams than can
+ * be handed over, it is judged here. */
 bool tell_closed(struct engine *e, struct flow *f, const struct kept *kept, enum end_reason reason,
 		 int64_t until_ns, struct error *err);
 /* Tells the sink of a flow, unless it knows all. */
