@@ -6,16 +6,20 @@
 #include "analyzer/application_block.h"
 #include "analyzer/remember.h"
 
-/* Behind it the flow's rare part, where it has one, then what is kept, and then the application, if any. */
+/* Behind it the flow's rare part, where it has one, then what is kept, and then what was read, if anything was. */
 struct closed {
 	struct flow flow;
-	struct moment application_at;
 	int64_t until_ns, two_msl_ns, stuck_ns;
-	uint32_t size;        /* of all */
-	uint32_t application; /* where it begins, in behind; 0: there is none */
+	uint16_t size; /* of all */
+	uint16_t read; /* where a struct closed_reading begins, in behind; 0: there is none */
 	uint8_t reason, ladders;
 	bool has_rare;
 	_Alignas(8) uint8_t behind[];
+};
+
+/* Behind it a struct application_block. */
+struct closed_reading {
+	struct moment at; /* the segment that decided about the application */
 };
 
 enum { APPLICATION_MAX = 1024 };
@@ -32,18 +36,20 @@ bool closed_can_hold(const struct epilogue *epilogue)
 	return epilogue->mark_count == 0 && (!a || application_block_size(a) <= APPLICATION_MAX);
 }
 
-/* Where the next one begins. */
-static size_t put_application(struct closed *c, size_t at, const struct epilogue *epilogue)
+/* Behind so many bytes; how many there are then. */
+static size_t put_reading(struct closed *c, size_t at, const struct epilogue *epilogue)
 {
 	const struct application *a = epilogue->application;
+	struct closed_reading *r;
 
-	c->application = 0;
+	c->read = 0;
 	if (!a)
 		return at;
-	c->application_at = epilogue->application_at;
-	c->application = (uint32_t)aligned(at);
-	application_block_write(a, c->behind + c->application);
-	return c->application + application_block_size(a);
+	c->read = (uint16_t)aligned(at);
+	r = (struct closed_reading *)(c->behind + c->read);
+	r->at = epilogue->application_at;
+	application_block_write(a, r + 1);
+	return c->read + sizeof(*r) + application_block_size(a);
 }
 
 const struct closed *closed_of(const struct flow *flow, const struct kept *kept,
@@ -53,7 +59,7 @@ const struct closed *closed_of(const struct flow *flow, const struct kept *kept,
 	struct closed *c = (struct closed *)room->bytes;
 
 	static_assert(sizeof(struct closed) + sizeof(struct flow_rare) + KEPT_MAX + 8 +
-				      APPLICATION_MAX <=
+				      sizeof(struct closed_reading) + APPLICATION_MAX <=
 			      CLOSED_MAX,
 		      "any fits");
 	static_assert(sizeof(struct flow_rare) % 8 == 0, "what is kept behind it is aligned");
@@ -67,7 +73,7 @@ const struct closed *closed_of(const struct flow *flow, const struct kept *kept,
 	if (flow->rare)
 		memcpy(c->behind, flow->rare, rare);
 	memcpy(c->behind + rare, kept, size);
-	c->size = (uint32_t)(sizeof(*c) + put_application(c, rare + size, end->epilogue));
+	c->size = (uint16_t)(sizeof(*c) + put_reading(c, rare + size, end->epilogue));
 	return c;
 }
 
@@ -99,12 +105,14 @@ void closed_judge(const struct closed *c, struct closed_bench *bench, struct ver
 		flow.rare = &rare;
 		kept += sizeof(rare);
 	}
-	if (c->application > 0) {
-		application_block_open(
-			(const struct application_block *)(c->behind + c->application),
-			&bench->application);
+	if (c->read > 0) {
+		const struct closed_reading *r = (const struct closed_reading *)(c->behind +
+										 c->read);
+
+		application_block_open((const struct application_block *)(r + 1),
+				       &bench->application);
 		epilogue.application = &bench->application;
-		epilogue.application_at = c->application_at;
+		epilogue.application_at = r->at;
 	}
 	kept_open((const struct kept *)kept, &bench->regular);
 	remember_expand(&flow, &bench->regular, &bench->connection, &bench->teardown);

@@ -357,7 +357,8 @@ static bool take_usual(struct engine *e, struct flow *f, const struct arrival *a
 	    !regular_take_next(r, flow_side(f, a->way), a->segment, &a->at,
 			       e->config.ladders != LADDERS_NONE))
 		return false;
-	if (f->streams && !read_along(e, f, a, true, &e->refusal))
+	if (f->streams && !streams_segment(&e->streams, f, flow_side(f, a->way), a->segment, &a->at,
+					   e->now_ns, &e->refusal))
 		e->refused = true;
 	f->tell_again = f->told > 0;
 	flow_touch(e->table, f, queue_of_regular(r), e->now_ns);

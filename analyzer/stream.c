@@ -78,7 +78,8 @@ static bool deliver(struct stream *s, const uint8_t *bytes, uint32_t length,
 
 	if (!hand_over(s, bytes, length, from, err))
 		return false;
-	remember(s, offset, bytes, length);
+	if (!s->unread)
+		remember(s, offset, bytes, length);
 	return true;
 }
 

@@ -61,8 +61,9 @@ struct stream {
 	bool end_known;       /* end is valid: its FIN is there */
 	bool end_after_reset; /* it came while a reset stood: it shows nothing that was read */
 	bool suspended;       /* a reset stands: what comes waits, should it be taken back */
-	bool ack_waits;       /* pending is valid: an ACK has passed bytes that have not come */
-	uint64_t end;         /* offset of its FIN */
+	bool unread;       /* set by the sink: its readers have had enough, nothing is compared */
+	bool ack_waits;    /* pending is valid: an ACK has passed bytes that have not come */
+	uint64_t end;      /* offset of its FIN */
 	uint64_t sent_end; /* end of what came inside the window, cut off by the capture or not */
 	struct stream_ack acked,
 		pending; /* the peer's highest believable ACK; the one that waits */

@@ -62,6 +62,30 @@ struct stream_view stream_view_of(const struct flow *f)
 	return v;
 }
 
+bool stream_view_is_over(const struct flow *f)
+{
+	const struct regular *r = flow_regular(f);
+	struct stream_view v;
+
+	if (r)
+		return r->end[SIDE_INITIATOR].fin && r->end[SIDE_RESPONDER].fin;
+	v = stream_view_of(f);
+	return v.reset || (v.side[SIDE_INITIATOR].fin && v.side[SIDE_RESPONDER].fin);
+}
+
+bool stream_view_is_silent(const struct flow *f)
+{
+	const struct regular *r = flow_regular(f);
+
+	for (int side = 0; r && side < SIDES; side++) {
+		const struct regular_end *from = &r->end[side], *peer = &r->end[!side];
+
+		if (from->fin || (peer->ack_count > 0 && peer->acks[0] - from->isn > 1))
+			return false;
+	}
+	return r;
+}
+
 struct stream_origin stream_view_origin(const struct flow *f)
 {
 	const struct connection *c = flow_live(f);

@@ -29,6 +29,10 @@ struct stream_view {
 
 /* Of a flow that is neither kept nor packed. */
 struct stream_view stream_view_of(const struct flow *flow);
+/* Both ends sent a FIN, or a reset stands. */
+bool stream_view_is_over(const struct flow *flow);
+/* A regular one of which no FIN has been seen, and no byte acknowledged. */
+bool stream_view_is_silent(const struct flow *flow);
 /* At its first segment. */
 struct stream_origin stream_view_origin(const struct flow *flow);
 /* Where a side's stream begins, if the capture tells by now: behind the SYN; without one at the first

@@ -25,14 +25,6 @@ static bool wanted(const struct streams *t, enum side side)
 	return false;
 }
 
-static bool segments_wanted(const struct streams *t)
-{
-	for (uint32_t i = 0; i < t->opened; i++)
-		if (t->reading[i].wants_segments)
-			return true;
-	return false;
-}
-
 static void drop_stream(struct streams *t, enum side side)
 {
 	t->over[side] = true;
@@ -62,15 +54,21 @@ static bool pass_on(void *context, const struct stream_data *data, struct error 
 		    !to->data(to->context, &t->reading[i], data, err))
 			return false;
 	}
+	t->stream[data->side]->unread = !wanted(t, data->side);
 	return true;
 }
 
 /* --- opening --- */
 
+static size_t size_with(const struct stream_desk *desk)
+{
+	return sizeof(struct streams) + desk->consumers * sizeof(struct reading);
+}
+
 static bool open_streams(struct stream_desk *desk, struct flow *f, struct error *err)
 {
 	struct stream_origin origin = stream_view_origin(f);
-	struct streams *t = calloc(1, sizeof(*t));
+	struct streams *t = calloc(1, size_with(desk));
 
 	if (!t)
 		return no_memory(err);
@@ -81,6 +79,7 @@ static bool open_streams(struct stream_desk *desk, struct flow *f, struct error 
 		if (!desk->consumer[i].open(desk->consumer[i].context, &origin, &t->reading[i],
 					    err))
 			return false;
+		t->segments |= t->reading[i].wants_segments;
 	}
 	drop_unwanted(t);
 	return true;
@@ -277,7 +276,7 @@ bool streams_aside(struct flow *f, enum side from, const struct segment *s, enum
 {
 	struct streams *t = f->streams;
 
-	if (!t || !segments_wanted(t))
+	if (!t || !t->segments)
 		return true;
 	for (uint32_t i = 0; i < t->opened; i++) {
 		const struct consumer *to = &t->desk->consumer[i];
@@ -334,11 +333,12 @@ bool streams_segment(struct stream_desk *desk, struct flow *f, enum side from,
 	t->latest = *at;
 	if (!streams_aside(f, from, s, SEGMENT_TAKEN, err))
 		return false;
-	if (t->over[SIDE_INITIATOR] && t->over[SIDE_RESPONDER] && t->ended)
+	if (t->over[SIDE_INITIATOR] && t->over[SIDE_RESPONDER])
+		return t->ended || !stream_view_is_over(f) || tell_ended(t, err);
+	if (s->payload_len == 0 && !t->segments && !t->stream[SIDE_INITIATOR] &&
+	    !t->stream[SIDE_RESPONDER] && stream_view_is_silent(f))
 		return true;
 	now.view = stream_view_of(f);
-	if (t->over[SIDE_INITIATOR] && t->over[SIDE_RESPONDER])
-		return !is_over(t, &now.view, now.view.reset) || tell_ended(t, err);
 	ok = take_payload(f, from, s, &now, err) && follow(t, SIDE_INITIATOR, &now, err) &&
 	     follow(t, SIDE_RESPONDER, &now, err);
 	if (ok && !t->ended && is_over(t, &now.view, now.view.reset))
@@ -437,5 +437,5 @@ size_t streams_memory(const struct streams *t)
 		return 0;
 	for (int side = 0; side < SIDES; side++)
 		bytes += t->stream[side] ? sizeof(struct stream) : 0;
-	return sizeof(*t) + bytes;
+	return size_with(t->desk) + bytes;
 }

@@ -22,14 +22,15 @@ struct stream_desk {
 
 struct streams {
 	struct stream_desk *desk;
-	struct reading reading[CONSUMERS_MAX];
 	struct stream *stream[SIDES]; /* owned; NULL before its first byte, and since it is over */
 	bool over[SIDES];             /* nobody wants this direction, or all of it is delivered */
 	uint64_t forced;              /* holes given up at the bound */
 	struct moment forced_at;      /* the latest segment when the first was */
 	struct moment latest;
-	uint32_t opened; /* consumers that were told */
-	bool ended;      /* consumers were told */
+	uint32_t opened;          /* consumers that were told */
+	bool ended;               /* consumers were told */
+	bool segments;            /* some of them wanted segments, too */
+	struct reading reading[]; /* one each consumer of the desk */
 };
 
 /* The connection of flow, regular or live, has got a segment, and knows of it. The first one opens the part.

@@ -47,10 +47,10 @@ bool tell_closed(struct engine *e, struct flow *f, const struct kept *kept, enum
 		 int64_t until_ns, struct error *err)
 {
 	struct judge_end end = end_of(e, reason, until_ns);
-	struct epilogue epilogue;
+	struct epilogue epilogue = {0};
 	struct verdict verdict;
 
-	if (!streams_collect(f, &epilogue, err))
+	if (f->streams && !streams_collect(f, &epilogue, err))
 		return false;
 	if (!closed_can_hold(&epilogue)) /* to open it takes no memory */
 		return tell_verdict(e, f, remember_glance(e, f), reason, until_ns, &verdict, err);
