@@ -287,8 +287,7 @@ static void settle_older(struct engine *e, struct flow *placed, const struct arr
 		remember_settle(e, older);
 }
 
-/* Tells the readers of its streams: of SYNs that turned out to be this connection's, and of this
- * segment. */
+/* Tells the readers of its streams: of SYNs that turned out to be its own, and of this segment. */
 static bool read_along(struct engine *e, struct flow *f, const struct arrival *a, bool taken,
 		       struct error *err)
 {

@@ -261,6 +261,54 @@ static void test_any_conversation(void **state)
 	dpi_free(dpi);
 }
 
+/* ---- what followed last is looked at first ---- */
+
+static struct dpi_step *found(struct dpi_memo *memo, struct dpi_step *from, enum side side,
+			      const char *piece)
+{
+	struct dpi_step *step = dpi_memo_find(memo, from, side, (const uint8_t *)piece,
+					      strlen(piece));
+
+	dpi_memo_leave(memo, step);
+	return step;
+}
+
+static void test_what_followed_last(void **state)
+{
+	enum { MAX = 4000 };
+	static const uint8_t key[16] = {1};
+	static uint8_t filler[1000];
+	struct application_table *table = application_table_new(1 << 20, key);
+	struct dpi_memo *memo = dpi_memo_new(MAX, key, table);
+	struct dpi_ends ends = {.ip_version = 4, .port = {1, 2}};
+	struct dpi_step *root = dpi_memo_start(memo, &ends), *a, *b;
+
+	(void)state;
+	a = dpi_memo_add(memo, root, SIDE_INITIATOR, (const uint8_t *)"one", 3);
+	b = dpi_memo_add(memo, root, SIDE_INITIATOR, (const uint8_t *)"two", 3);
+	for (int i = 0; i < 3; i++) {
+		assert_ptr_equal(found(memo, root, SIDE_INITIATOR, "one"), a);
+		assert_ptr_equal(found(memo, root, SIDE_INITIATOR, "one"), a);
+		assert_null(found(memo, root, SIDE_RESPONDER, "one"));
+		assert_null(found(memo, root, SIDE_INITIATOR, "on"));
+		assert_null(found(memo, root, SIDE_INITIATOR, "once"));
+		assert_ptr_equal(found(memo, root, SIDE_INITIATOR, "two"), b);
+	}
+	dpi_memo_leave(memo, a);
+	/* forgotten with all others: b, which was found last and is held, and a */
+	for (uint32_t i = 0; i < MAX / sizeof(filler); i++) {
+		memcpy(filler, &i, sizeof(i));
+		dpi_memo_leave(memo,
+			       dpi_memo_add(memo, root, SIDE_RESPONDER, filler, sizeof(filler)));
+	}
+	assert_null(found(memo, root, SIDE_INITIATOR, "two"));
+	assert_null(found(memo, root, SIDE_INITIATOR, "one"));
+	dpi_memo_leave(memo, b);
+	dpi_memo_leave(memo, root);
+	dpi_memo_free(memo);
+	application_table_free(table);
+}
+
 /* ---- its bounds ---- */
 
 static void test_bounds(void **state)
@@ -384,6 +432,7 @@ int main(void)
 		cmocka_unit_test(test_it_stops_halfway),
 		cmocka_unit_test(test_guesses_are_asked_for_again),
 		cmocka_unit_test(test_any_conversation),
+		cmocka_unit_test(test_what_followed_last),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_no_hash_is_known),
