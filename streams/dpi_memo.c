@@ -80,7 +80,7 @@ static uint64_t hash_of(const struct dpi_memo *memo, const struct dpi_step *from
 			const void *bytes, size_t length)
 {
 	/* one in the other: of two beside each other a sender could make both the same */
-	uint64_t place[3] = {from ? from->serial : 0, (uint64_t)side << 32 | length,
+	uint64_t place[3] = {from->serial, (uint64_t)side << 32 | length,
 			     siphash_1_3(memo->hash_key, bytes, length)};
 
 	return siphash_1_3(memo->hash_key, place, sizeof(place));
@@ -137,9 +137,8 @@ static struct dpi_step *make(struct dpi_memo *memo, struct dpi_step *from, enum 
 }
 
 static struct dpi_step *find_or_make(struct dpi_memo *memo, struct dpi_step *from, enum side side,
-				     const void *bytes, size_t length)
+				     const void *bytes, size_t length, uint64_t hash)
 {
-	uint64_t hash = hash_of(memo, from, side, bytes, length);
 	struct dpi_step *step = find(memo, from, side, bytes, length, hash);
 
 	return step ? step : make(memo, from, side, bytes, length, hash);
@@ -148,16 +147,19 @@ static struct dpi_step *find_or_make(struct dpi_memo *memo, struct dpi_step *fro
 struct dpi_step *dpi_memo_start(struct dpi_memo *memo, const struct dpi_ends *ends)
 {
 	uint8_t bytes[2 * sizeof(ends->address[0]) + 2 * sizeof(ends->port[0]) + 1];
+	size_t address = ends->ip_version == 4 ? 4 : sizeof(ends->address[0]), length;
 	uint8_t *at = bytes;
 
 	for (int side = 0; side < SIDES; side++) {
-		memcpy(at, &ends->address[side], sizeof(ends->address[0]));
-		at += sizeof(ends->address[0]);
+		memcpy(at, &ends->address[side], address);
+		at += address;
 		memcpy(at, &ends->port[side], sizeof(ends->port[0]));
 		at += sizeof(ends->port[0]);
 	}
-	*at = ends->ip_version;
-	return find_or_make(memo, NULL, SIDE_INITIATOR, bytes, sizeof(bytes));
+	*at++ = ends->ip_version;
+	length = (size_t)(at - bytes);
+	return find_or_make(memo, NULL, SIDE_INITIATOR, bytes, length,
+			    siphash_1_3(memo->hash_key, bytes, length));
 }
 
 static bool fits(const struct dpi_step *from, size_t length)
@@ -186,7 +188,9 @@ struct dpi_step *dpi_memo_find(struct dpi_memo *memo, struct dpi_step *from, enu
 struct dpi_step *dpi_memo_add(struct dpi_memo *memo, struct dpi_step *from, enum side side,
 			      const uint8_t *bytes, size_t length)
 {
-	return fits(from, length) ? find_or_make(memo, from, side, bytes, length) : NULL;
+	return fits(from, length) ? find_or_make(memo, from, side, bytes, length,
+						 hash_of(memo, from, side, bytes, length))
+				  : NULL;
 }
 
 void dpi_memo_decide(struct dpi_memo *memo, struct dpi_step *step,
