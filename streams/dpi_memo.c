@@ -38,8 +38,6 @@ void dpi_memo_leave(struct dpi_memo *memo, struct dpi_step *step)
 	while (step && --step->users == 0) {
 		struct dpi_step *before = step->before;
 
-		if (before && before->likely == step)
-			before->likely = NULL;
 		if (step->application)
 			application_drop(memo->applications, step->application);
 		memo->held -= size_of(step);

@@ -33,7 +33,7 @@ struct dpi_step {
 	uint16_t depth;  /* 0: root */
 	uint8_t side;    /* enum side: who sent it */
 	/* of the table */
-	struct dpi_step *likely; /* of the next ones the one found last; not held */
+	struct dpi_step *likely; /* of the next ones in it the one found last; not held */
 	struct dpi_step *next;
 	uint64_t hash, serial;
 	uint8_t bytes[];
