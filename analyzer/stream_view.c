@@ -64,11 +64,13 @@ struct stream_view stream_view_of(const struct flow *f)
 
 bool stream_view_is_over(const struct flow *f)
 {
-	const struct regular *r = flow_regular(f);
+	const struct regular_end *end;
 	struct stream_view v;
 
-	if (r)
-		return r->end[SIDE_INITIATOR].fin && r->end[SIDE_RESPONDER].fin;
+	if (!flow_live(f)) {
+		end = f->as.regular->end;
+		return end[SIDE_INITIATOR].fin && end[SIDE_RESPONDER].fin;
+	}
 	v = stream_view_of(f);
 	return v.reset || (v.side[SIDE_INITIATOR].fin && v.side[SIDE_RESPONDER].fin);
 }
