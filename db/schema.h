@@ -15,8 +15,9 @@ enum {
 	SCHEMA_VERSION_OLDEST = 1,          /* that schema_migrate brings up to date */
 };
 
-/* Of which findings the index findings_code tells. Risks, which most connections may have, are found about as
- * quickly without it, and it would take half as long as their rows. SQLite uses it where a statement says so,
+/* Of which findings the index findings_code tells. Risks, which most connections may have, would take half as long
+ * in it as their rows; without, where they are many they are found as quickly, where they are few all rows of
+ * findings are read. SQLite uses it where a statement says so,
  * word by word. */
 #define SCHEMA_FINDINGS_INDEXED "code_id <> 29"
 _Static_assert(FINDING_DPI_RISK == 29, "that is what it says");
