@@ -133,6 +133,22 @@ static void test_single_filters(void **state)
 	store_close(store);
 }
 
+/* As databases have it whose rows came before the index left out risks. */
+static void test_the_index_of_before_serves(void **state)
+{
+	struct store *store = sample_store();
+
+	(void)state;
+	assert_int_equal(sqlite3_exec(store_handle(store),
+				      "DROP INDEX findings_code;"
+				      "CREATE INDEX findings_code ON finding_rows(code_id)",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	expect_ids(store, (struct query_filter){.finding = "rst-injected"}, "4 3");
+	expect_ids(store, (struct query_filter){.finding = "dpi-risk"}, "5");
+	store_close(store);
+}
+
 static void test_hosts_and_prefixes(void **state)
 {
 	static const struct {
@@ -349,6 +365,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_single_filters),
+		cmocka_unit_test(test_the_index_of_before_serves),
 		cmocka_unit_test(test_hosts_and_prefixes),
 		cmocka_unit_test(test_filters_together),
 		cmocka_unit_test(test_bad_values_are_quoted),
