@@ -1,13 +1,13 @@
 #include "db/live.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/thread.h"
 #include "db/live_backlog.h"
 #include "db/live_private.h"
 #include "db/schema.h"
@@ -446,18 +446,6 @@ static void *run(void *context)
 	return NULL;
 }
 
-static bool start_thread(struct live_store *live)
-{
-	sigset_t all, before;
-	bool started;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	started = pthread_create(&live->thread, NULL, run, live) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return started;
-}
-
 static void release(struct live_store *live)
 {
 	live_opens_free(live->opens);
@@ -491,7 +479,7 @@ struct live_store *live_store_open(const struct live_store_config *config, struc
 	if (!live->backlog) {
 		error_set(err, "out of memory");
 	} else if (live->opens && live_file_open(&live->file, config, err)) {
-		if (begin_recording(live, err) && start_thread(live))
+		if (begin_recording(live, err) && thread_start(&live->thread, run, live))
 			return live;
 		store_name_error(live->file.store, true, err);
 		if (err->text[0] == '\0')

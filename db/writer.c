@@ -1,11 +1,11 @@
 #include "db/writer.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/thread.h"
 #include "db/verdict_copy.h"
 
 /* A batch holds some hundred verdicts, and the largest one there can be. */
@@ -94,19 +94,6 @@ static void *run(void *context)
 	return NULL;
 }
 
-/* Signals are for the thread that reads: they end its waiting. */
-static bool start_thread(struct writer *w)
-{
-	sigset_t all, before;
-	bool started;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	started = pthread_create(&w->thread, NULL, run, w) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return started;
-}
-
 static void release(struct writer *w)
 {
 	pthread_mutex_destroy(&w->mutex);
@@ -134,7 +121,7 @@ struct writer *writer_start(writer_write *write, void *context, struct error *er
 	pthread_mutex_init(&w->mutex, NULL);
 	pthread_cond_init(&w->more, NULL);
 	pthread_cond_init(&w->less, NULL);
-	if (start_thread(w))
+	if (thread_start(&w->thread, run, w))
 		return w;
 	release(w);
 	error_set(err, "no thread for the database");

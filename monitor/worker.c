@@ -2,13 +2,13 @@
 
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "analyzer/flow_table.h"
 #include "base/siphash.h"
 #include "monitor/open_rows.h"
@@ -330,18 +330,13 @@ void worker_gauges(struct worker *w, struct worker_gauges *gauges)
 
 static bool start(struct worker *w, struct error *err)
 {
-	sigset_t all, before;
-
 	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->wake < 0)
 		return error_set(err, "no eventfd for a worker");
 	w->queue = ring_new(QUEUE_BYTES, w->wake, err);
 	if (!w->queue)
 		return false;
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	w->running = pthread_create(&w->thread, NULL, run, w) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	w->running = thread_start(&w->thread, run, w);
 	return w->running || error_set(err, "no thread for a worker");
 }
 

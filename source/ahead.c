@@ -3,10 +3,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/thread.h"
 
 /* One is the caller's, the others lie ready or are being filled. */
 enum { SLOTS = 4 };
@@ -63,19 +64,6 @@ static void *run(void *context)
 	return NULL;
 }
 
-/* Signals are for the thread that waits for the blocks: they end its waiting. */
-static bool start_thread(struct ahead *a)
-{
-	sigset_t all, before;
-	bool started;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	started = pthread_create(&a->thread, NULL, run, a) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return started;
-}
-
 static void release(struct ahead *a)
 {
 	sem_destroy(&a->empty);
@@ -102,7 +90,7 @@ struct ahead *ahead_start(ahead_read *read, void *context, size_t block, size_t 
 		a->slot[i].bytes = a->memory + i * (front + block) + front;
 	sem_init(&a->empty, 0, SLOTS);
 	sem_init(&a->full, 0, 0);
-	if (start_thread(a))
+	if (thread_start(&a->thread, run, a))
 		return a;
 	release(a);
 	return NULL;
