@@ -86,8 +86,10 @@ static bool find_clients(struct diagnosis_walk *w, size_t party, struct diagnosi
 {
 	struct prefix *prefixes = calloc(PREFIXES_MAX, sizeof(*prefixes));
 	size_t count = 0;
-	bool good = prefixes || walk_no_memory(w);
+	bool good = true;
 
+	if (!prefixes)
+		return walk_no_memory(w);
 	for (size_t i = 0; good && i < w->slots.client_count; i++) {
 		const struct client_tally *c = &w->slots.client[i];
 		sqlite3_stmt *s;

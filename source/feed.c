@@ -10,8 +10,8 @@
 static const int64_t confirm_ns = INT64_C(60) * 1000000000;
 
 /* Large blocks for speed; small ones, and no thread for each, where many files are open at once. */
-static const struct input_reading few_files = {.block = 256 * 1024, .ahead = true};
-static const struct input_reading many_files = {.block = 64 * 1024, .ahead = false};
+static const struct input_reading few_files = {.block = (size_t)256 * 1024, .ahead = true};
+static const struct input_reading many_files = {.block = (size_t)64 * 1024, .ahead = false};
 
 enum { FEW_FILES = 8 };
 
