@@ -8,9 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/thread.h"
 #include "analyzer/flow_table.h"
 #include "base/siphash.h"
+#include "base/thread.h"
 #include "monitor/open_rows.h"
 #include "monitor/ring.h"
 #include "monitor/stuck.h"
